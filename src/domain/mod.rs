@@ -1,0 +1,12 @@
+//! Values and arithmetic of the account book: no IO, no clock, no SQL, no AWS.
+//!
+//! Everything here is made by parsing and then cannot be wrong; `now` is always an argument.
+
+pub mod client;
+pub mod event;
+pub mod execution;
+pub mod price;
+pub mod principal;
+pub mod scope;
+pub mod sql;
+pub mod window;

@@ -1,0 +1,1 @@
+//! Money: bytes billed, nano-dollars, the price list and the billing rules.
