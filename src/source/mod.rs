@@ -1,5 +1,8 @@
 //! Where events come from: CloudTrail's event history, and trail files.
 
+pub mod lookup_events;
+pub mod trail_files;
+
 use crate::domain::event::{Event, Unreadable};
 
 /// What one page or one piece of a file gave.

@@ -1,0 +1,1 @@
+//! Numbers -> table or JSON.
