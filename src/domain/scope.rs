@@ -107,7 +107,14 @@ mod tests {
 
     #[test]
     fn regions_of_all_partitions_are_known_by_shape() {
-        for good in ["us-east-1", "us-gov-west-1", "cn-northwest-1", "eusc-de-east-1", "ap-southeast-7", "us-iso-east-1"] {
+        for good in [
+            "us-east-1",
+            "us-gov-west-1",
+            "cn-northwest-1",
+            "eusc-de-east-1",
+            "ap-southeast-7",
+            "us-iso-east-1",
+        ] {
             assert!(Region::parse(good).is_some(), "{good}");
         }
         for bad in ["", "us", "us-east", "us-east-1a", "US-EAST-1", "us--1", "us-east-"] {
