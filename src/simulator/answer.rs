@@ -65,11 +65,10 @@ impl State {
                 let status = [400, 500, 200].get(self.dice.random_range(0..3_usize)).copied().unwrap_or(500);
                 return (Fate::Faulted, Reply::garbage(status, request_id.to_owned()));
             }
-            Some(Fault::LostToken) => {
-                if request.json().is_ok_and(|body| body.get("NextToken").is_some_and(Value::is_string)) {
-                    return refuse(Fate::Faulted, lookup::bad_token());
-                }
+            Some(Fault::LostToken) if has_token(request) => {
+                return refuse(Fate::Faulted, lookup::bad_token());
             }
+            Some(Fault::LostToken) => {}
         }
         if !self.within_quota(api, &asker.scope, now) {
             return refuse(Fate::Throttled, Refusal::throttled());
@@ -177,6 +176,10 @@ impl State {
         self.record_call(&asker.scope, now, RECORDED_AFTER, call, event_id);
         Ok(Reply::json(&answer, request_id.to_owned()))
     }
+}
+
+fn has_token(request: &Request) -> bool {
+    request.json().is_ok_and(|body| body.get("NextToken").is_some_and(Value::is_string))
 }
 
 fn expired() -> Refusal {

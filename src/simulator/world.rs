@@ -137,10 +137,10 @@ impl World {
 
     /// Ends an execution at `at`, whatever its start said.
     pub fn finish(&self, id: &str, at: DateTime<Utc>, end: End, scanned: u64) {
-        for executions in self.lock().executions.values_mut() {
-            if let Some(execution) = executions.get_mut(id) {
-                execution.finish(at, end.clone(), scanned);
-            }
+        let mut state = self.lock();
+        let found = state.executions.values_mut().find_map(|executions| executions.get_mut(id));
+        if let Some(execution) = found {
+            execution.finish(at, end, scanned);
         }
     }
 
