@@ -189,3 +189,56 @@ fn expired() -> Refusal {
 fn unknown_operation(status: u16) -> Refusal {
     Refusal { status, ..Refusal::new("UnknownOperationException", "The operation is not known here.") }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::clock::Clock;
+    use crate::simulator::World;
+    use crate::simulator::request::{Reply, Request};
+
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let member = prop_oneof![
+            Just("null".to_owned()),
+            Just("[]".to_owned()),
+            Just("[{}]".to_owned()),
+            Just("\"\u{20ac}\"".to_owned()),
+            any::<f64>().prop_map(|number| format!("{number:e}")),
+            any::<i64>().prop_map(|number| number.to_string()),
+        ];
+        let names = prop::sample::select(vec![
+            "StartTime",
+            "EndTime",
+            "MaxResults",
+            "NextToken",
+            "LookupAttributes",
+            "EventCategory",
+            "QueryExecutionIds",
+            "QueryExecutionId",
+        ]);
+        let json = prop::collection::btree_map(names, member, 0..6).prop_map(|members| {
+            let text: Vec<String> =
+                members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            format!("{{{}}}", text.join(",")).into_bytes()
+        });
+        let form =
+            "Action=(AssumeRole|GetCallerIdentity)(&RoleArn=[%+a-f0-9é]{0,9})?(&RoleSessionName=.{0,9})?";
+        prop_oneof![json, form.prop_map(String::into_bytes), any::<Vec<u8>>()]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_gets_an_answer(
+            body in body(),
+            target in prop::option::of("(CloudTrail_20131101.LookupEvents|AmazonAthena.(Batch)?GetQueryExecution|.{0,9})"),
+            credential in prop_oneof![Just("Credential=test/20261121/us-east-1/x/aws4_request".to_owned()), ".{0,40}"],
+        ) {
+            let world = World::new(Clock::system());
+            let request = Request { target, authorization: Some(credential), body, ..Request::default() };
+            let now = world.now();
+            let reply = world.lock().answer(&request, now);
+            prop_assert!(matches!(reply, Reply::Answer { status: 200..=404, .. }), "{:?}", reply);
+        }
+    }
+}

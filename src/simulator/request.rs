@@ -139,14 +139,20 @@ impl Reply {
             let body = refusal.into_json(api).to_string();
             return Self::Answer { status, content_type: JSON, request_id, body };
         }
-        // STS spells the code without the suffix, and with HTTP 403.
-        let code = code.trim_end_matches("Exception");
+        // STS has its own spellings, and HTTP 403 for whom it does not trust.
+        let (code, status) = match code {
+            "AccessDeniedException" | "AccessDenied" => ("AccessDenied", 403),
+            "UnrecognizedClientException" => ("InvalidClientTokenId", 403),
+            "ExpiredTokenException" => ("ExpiredToken", 403),
+            "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
+            "ThrottlingException" => ("Throttling", 400),
+            other => (other, status),
+        };
         let message = escaped(&message);
         let body = format!(
             "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
              <Code>{code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         );
-        let status = if status == 400 && code != "Throttling" { 403 } else { status };
         Self::Answer { status, content_type: XML, request_id, body }
     }
 

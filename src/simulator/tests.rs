@@ -14,6 +14,8 @@ use serde_json::Value;
 use super::*;
 use crate::clock::Clock;
 
+mod faults;
+
 fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_176_000, 0).expect("a valid time")
 }
@@ -340,61 +342,4 @@ async fn unknown_keys_are_refused_but_test_keys_are_the_default_caller() {
         "UnrecognizedClientException"
     );
     with("testing").lookup_events().send().await.expect("the default caller");
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_fault_reaches_the_client_as_what_it_is() {
-    let world = world();
-    let id = world.start(StartSpec::at(noon()));
-    let ask = async |faults: Faults| {
-        world.set_faults(faults);
-        athena(&world).get_query_execution().query_execution_id(&id).send().await.err()
-    };
-    let code = |error: Option<aws_sdk_athena::error::SdkError<_, _>>| {
-        let error: aws_sdk_athena::operation::get_query_execution::GetQueryExecutionError =
-            error.expect("a fault").into_service_error_or_panic();
-        error.code().map(str::to_owned)
-    };
-    assert_eq!(
-        code(ask(Faults { throttle: 1.0, ..Faults::default() }).await).as_deref(),
-        Some("ThrottlingException")
-    );
-    assert_eq!(
-        code(ask(Faults { internal: 1.0, ..Faults::default() }).await).as_deref(),
-        Some("InternalServerException")
-    );
-    assert_eq!(
-        code(ask(Faults { expired: 1.0, ..Faults::default() }).await).as_deref(),
-        Some("ExpiredTokenException")
-    );
-    let reset = ask(Faults { reset: 1.0, ..Faults::default() }).await.expect("a fault");
-    assert!(
-        matches!(&reset, aws_sdk_athena::error::SdkError::DispatchFailure(failure) if failure.is_io()),
-        "{reset:?}"
-    );
-    let hang = ask(Faults { hang: 1.0, ..Faults::default() }).await.expect("the read time-out ends it");
-    assert!(
-        matches!(&hang, aws_sdk_athena::error::SdkError::DispatchFailure(failure) if failure.is_timeout()),
-        "{hang:?}"
-    );
-    assert!(ask(Faults { garbage: 1.0, ..Faults::default() }).await.is_some());
-    assert!(ask(Faults::default()).await.is_none());
-    let count = world.calls().of(Api::GetQueryExecution);
-    assert_eq!(count, Count { answered: 1, throttled: 1, refused: 0, faulted: 5 });
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_same_seed_makes_the_same_faults() {
-    let fates = async |seed| {
-        let world = world();
-        world.set_quotas(false);
-        world.set_faults(Faults { seed, throttle: 0.3, reset: 0.2, ..Faults::default() });
-        let mut fates = Vec::new();
-        for _ in 0..40 {
-            fates.push(starts(&world).send().await.is_ok());
-        }
-        fates
-    };
-    assert_eq!(fates(7).await, fates(7).await);
-    assert_ne!(fates(7).await, fates(8).await);
 }
