@@ -59,6 +59,23 @@ pub(super) enum Fault {
 }
 
 impl Faults {
+    /// `share` of all calls (and of the ids of batches) fails, in equal parts in every way that passes by itself.
+    /// Expired credentials do not.
+    pub fn mixed(share: f64, seed: u64) -> Self {
+        let each = share / 6.0;
+        Self {
+            seed,
+            throttle: each,
+            internal: each,
+            reset: each,
+            garbage: each,
+            hang: each,
+            lost_token: each,
+            unprocessed: share,
+            ..Self::default()
+        }
+    }
+
     /// One draw per request, so that a seed means the same faults whatever the kinds are.
     pub(super) fn roll(&self, api: Api, dice: &mut StdRng) -> Option<Fault> {
         let draw: f64 = dice.random();

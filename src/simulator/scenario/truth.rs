@@ -13,9 +13,9 @@ use crate::domain::window::{Window, hour_of};
 pub struct Sum {
     pub executions: u64,
     /// Bytes read, those of failed executions too.
-    pub scanned: u64,
+    pub scanned_bytes: u64,
     /// Bytes charged for.
-    pub billed: u64,
+    pub billed_bytes: u64,
     /// At $5 per 2^40 bytes.
     pub cost_nano_usd: u64,
 }
@@ -54,8 +54,8 @@ pub struct BadAfternoon {
 impl Sum {
     pub(super) fn add(&mut self, template: &Template) {
         self.executions += 1;
-        self.scanned += if template.statistics { template.scanned } else { 0 };
-        self.billed += template.billed;
+        self.scanned_bytes += if template.statistics { template.scanned } else { 0 };
+        self.billed_bytes += template.billed;
         self.cost_nano_usd += template.cost_nano_usd;
     }
 }

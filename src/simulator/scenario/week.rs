@@ -32,6 +32,11 @@ pub fn week(world: &World, end: DateTime<Utc>, seed: u64) -> Truth {
     story.truth
 }
 
+/// Where the company runs queries, all in one account.
+pub fn regions() -> [Region; 2] {
+    ["us-east-1", "eu-west-1"].map(region_of)
+}
+
 struct Story<'a> {
     world: &'a World,
     end: DateTime<Utc>,
@@ -153,7 +158,11 @@ fn is_working_day(at: DateTime<Utc>) -> bool {
     !matches!(at.weekday(), Weekday::Sat | Weekday::Sun)
 }
 
-#[expect(clippy::expect_used, reason = "the company's regions are constants")]
 fn scope_of(region: &str) -> Scope {
-    Scope { account: account(), region: Region::parse(region).expect("a region code") }
+    Scope { account: account(), region: region_of(region) }
+}
+
+#[expect(clippy::expect_used, reason = "the company's regions are constants")]
+fn region_of(code: &str) -> Region {
+    Region::parse(code).expect("a region code")
 }
