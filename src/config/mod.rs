@@ -1,10 +1,23 @@
 //! The checked configuration: domain types, every value possible. The file's shape is in `raw`.
+//!
+//! Read once, at the start; nothing below asks the environment again.
 
-use std::path::PathBuf;
+mod checked;
+mod raw;
+
+pub mod env;
+pub mod span;
+pub mod time;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use crate::domain::price::Pricing;
 use crate::domain::principal::PrincipalKind;
 use crate::domain::scope::{AccountId, Region};
 use crate::domain::sql::QueryTextPolicy;
@@ -18,7 +31,7 @@ pub struct Config {
     /// Empty: the SDK's own account and region.
     pub scopes: Vec<ScopeConfig>,
     pub collect: CollectConfig,
-    // pub pricing: crate::domain::price::Pricing,
+    pub pricing: Pricing,
     /// The first whose pattern matches a principal's key names it.
     pub principals: Vec<PrincipalMapping>,
     pub retention: Retention,
@@ -28,6 +41,7 @@ pub struct Config {
 /// Where the database is and who may read it.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// Relative to the working directory.
     pub path: PathBuf,
     /// Unix permissions of the file, such as `0o640`.
     pub mode: u32,
@@ -45,7 +59,7 @@ pub enum Journal {
 }
 
 /// One `[[scope]]`: an account and the regions to read in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeConfig {
     pub name: Option<String>,
     /// Empty: the SDK's own region.
@@ -84,10 +98,79 @@ pub struct PrincipalMapping {
 }
 
 /// How long rows are kept; `None` is for ever. Usage is always kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
     pub read_events: Option<TimeDelta>,
     pub events: Option<TimeDelta>,
     pub executions: Option<TimeDelta>,
     pub query_text: Option<TimeDelta>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            timezone: Tz::UTC,
+            store: StoreConfig {
+                path: PathBuf::from("athena-ledger.db"),
+                mode: 0o600,
+                group: None,
+                journal: Journal::Truncate,
+            },
+            scopes: Vec::new(),
+            collect: CollectConfig {
+                every: TimeDelta::hours(1),
+                late: TimeDelta::minutes(30),
+                lookup_rate: 1.5,
+                batch_rate: 2.0,
+                read_names_budget: Some(TimeDelta::seconds(60)),
+                first_span: TimeDelta::days(7),
+            },
+            pricing: Pricing::default(),
+            principals: Vec::new(),
+            retention: Retention {
+                read_events: Some(TimeDelta::days(3)),
+                events: Some(TimeDelta::days(400)),
+                executions: None,
+                query_text: Some(TimeDelta::days(400)),
+            },
+            query_text: QueryTextPolicy::Full,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a file; `path` is for messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let raw: raw::Raw = toml::from_str(text).map_err(|error| raw::explain(&error, text, path))?;
+        checked::check(raw).map_err(|wrong| wrong.in_file(text, path))
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read the config file {}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Wrong { path: PathBuf, line: usize, column: usize, message: String, help: Option<String> },
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => Some(
+                "--config or $ATHENA_LEDGER_CONFIG names it; without either ./athena-ledger.toml is optional"
+                    .to_owned(),
+            ),
+            Self::Wrong { help, .. } => help.clone(),
+        }
+    }
 }

@@ -84,6 +84,10 @@ impl Intervals {
         self.0.iter().any(|w| w.start <= window.start && window.end <= w.end)
     }
 
+    pub fn contains(&self, at: DateTime<Utc>) -> bool {
+        self.0.iter().any(|w| w.contains(at))
+    }
+
     pub fn first_start(&self) -> Option<DateTime<Utc>> {
         self.0.first().map(|w| w.start)
     }
@@ -97,10 +101,16 @@ impl Intervals {
     }
 }
 
+impl Extend<Window> for Intervals {
+    fn extend<I: IntoIterator<Item = Window>>(&mut self, windows: I) {
+        windows.into_iter().for_each(|w| self.insert(w));
+    }
+}
+
 impl FromIterator<Window> for Intervals {
     fn from_iter<I: IntoIterator<Item = Window>>(windows: I) -> Self {
         let mut all = Self::default();
-        windows.into_iter().for_each(|w| all.insert(w));
+        all.extend(windows);
         all
     }
 }

@@ -37,7 +37,7 @@ pub(super) enum Hours {
 
 /// The analyst of the bad afternoon.
 pub(super) const DMITRI: Member = Member {
-    key: "arn:aws:iam::111122223333:sso/DataAnalyst/dmitri.orlov@example.com",
+    key: "sso:111122223333/dmitri.orlov@example.com",
     workgroup: "analysts",
     database: "raw",
     region: "us-east-1",
@@ -63,14 +63,14 @@ const ANALYST: &[(u32, Template)] = &[
 
 pub(super) const MEMBERS: [Member; 12] = [
     Member {
-        key: "arn:aws:iam::111122223333:sso/DataAnalyst/ann.keller@example.com",
+        key: "sso:111122223333/ann.keller@example.com",
         database: "marts",
         actor: |_| Actor::person("DataAnalyst", "ann.keller@example.com").from_address("203.0.113.40"),
         ..DMITRI
     },
     DMITRI,
     Member {
-        key: "arn:aws:iam::111122223333:sso/DataEngineer/mei.tanaka@example.com",
+        key: "sso:111122223333/mei.tanaka@example.com",
         workgroup: "primary",
         per_hour: 3,
         runs: &[
@@ -85,7 +85,7 @@ pub(super) const MEMBERS: [Member; 12] = [
         ..DMITRI
     },
     Member {
-        key: "arn:aws:iam::111122223333:sso/DataAnalyst/priya.nair@example.com",
+        key: "sso:111122223333/priya.nair@example.com",
         region: "eu-west-1",
         database: "marts",
         actor: |_| Actor::person("DataAnalyst", "priya.nair@example.com").from_address("203.0.113.43"),

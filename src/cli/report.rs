@@ -1,0 +1,112 @@
+//! `report`: who used what.
+
+use super::args::ReportArgs;
+use super::failure::{Failure, Outcome};
+use super::{Session, collect, out};
+use crate::clock::Clock;
+use crate::config::time::parse_instant;
+use crate::domain::price::Unit;
+use crate::domain::scope::Scope;
+use crate::domain::usage::Measures;
+use crate::domain::window::Window;
+use crate::report::{Coverage, UsageReport};
+use crate::store::{Reader, ScopeId};
+
+/// The span of a report that names none.
+const DEFAULT_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(7);
+
+pub(super) fn report(session: &Session, args: &ReportArgs, clock: &Clock) -> Result<Outcome, Failure> {
+    let now = clock.now();
+    let parse = |text: &Option<String>| {
+        let instant = text.as_deref().map(|text| parse_instant(text, now, session.config.timezone));
+        instant.transpose().map_err(|error| Failure::usage(error, None))
+    };
+    let until = parse(&args.until)?.unwrap_or(now);
+    let since = parse(&args.since)?.unwrap_or(until - DEFAULT_SPAN);
+    let window = Window::new(since, until).ok_or_else(|| super::empty_span(since, until))?;
+    let reader = Reader::open(session.database())?;
+    let report = usage(session, &reader, window, args, clock)?;
+    let complete = report.coverage.is_complete();
+    if session.json {
+        out::print_json(&report.json())?;
+    } else {
+        out::print_report(&report)?;
+    }
+    Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+}
+
+/// Everything the report says, read in one go.
+pub(super) fn usage(
+    session: &Session,
+    reader: &Reader,
+    window: Window,
+    args: &ReportArgs,
+    clock: &Clock,
+) -> Result<UsageReport, Failure> {
+    let config = &session.config;
+    let all = reader.scopes()?;
+    let chosen = match &args.scope {
+        None => None,
+        Some(text) => Some(choose(text, &all, session)?),
+    };
+    let ids: Option<Vec<ScopeId>> = chosen.as_ref().map(|chosen| chosen.iter().map(|(id, _)| *id).collect());
+    let by = args.by.0;
+    let mut lines = reader.usage(window, by, ids.as_deref(), config.timezone)?;
+    let sum = |lines: &[crate::domain::usage::UsageLine]| {
+        lines.iter().fold(Measures::default(), |mut total, line| {
+            total.add(&line.measures);
+            total
+        })
+    };
+    let total = sum(&lines);
+    let mut others = None;
+    // Hours and days are a course of time: cutting it would hide part of it.
+    if !by.is_time() && lines.len() > args.top {
+        let rest = lines.split_off(args.top);
+        others = Some((rest.len(), sum(&rest)));
+    }
+    let mut coverage = Coverage::default();
+    for (id, scope) in chosen.as_ref().unwrap_or(&all) {
+        if reader.is_read(*id)? {
+            let late = config.collect.late;
+            collect::add(&mut coverage, reader, *id, &scope.to_string(), window, late, clock.now())?;
+        }
+    }
+    Ok(UsageReport {
+        window,
+        by,
+        lines,
+        others,
+        total,
+        coverage,
+        tb: match config.pricing.unit {
+            Unit::Binary => "2^40 bytes",
+            Unit::Decimal => "10^12 bytes",
+        },
+        zone: (config.timezone != chrono_tz::UTC).then(|| config.timezone.name().to_owned()),
+        adjustments: reader.adjustments(window)?,
+    })
+}
+
+/// A scope by its configured name, account, region, or `account/region`.
+fn choose(text: &str, all: &[(ScopeId, Scope)], session: &Session) -> Result<Vec<(ScopeId, Scope)>, Failure> {
+    let named = session.config.scopes.iter().find(|scope| scope.name.as_deref() == Some(text));
+    let matches = |scope: &Scope| match named {
+        Some(named) => {
+            named.account.as_ref().is_none_or(|account| *account == scope.account)
+                && (named.regions.is_empty() || named.regions.contains(&scope.region))
+        }
+        None => scope.account.as_str() == text || scope.region.as_str() == text || scope.to_string() == text,
+    };
+    let chosen: Vec<_> = all.iter().filter(|(_, scope)| matches(scope)).cloned().collect();
+    if chosen.is_empty() {
+        let known: Vec<String> = all.iter().map(|(_, scope)| scope.to_string()).collect();
+        let help = if known.is_empty() {
+            "the book is empty: run `athena-ledger collect` first".to_owned()
+        } else {
+            format!("the book has {}", known.join(", "))
+        };
+        return Err(Failure::usage(anyhow::anyhow!("no scope `{text}` in this book"), Some(help)));
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,198 @@
+//! BatchGetQueryExecution, 50 ids a call; GetQueryExecution for what a batch will not tell.
+//!
+//! One bad id never loses the others of its batch: a refused batch is halved, unprocessed ids are asked again and
+//! then singly. Which error codes unprocessed ids carry is UNVERIFIED, so only the single answer decides.
+
+mod told;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::EngineError;
+use crate::aws::Connection;
+use crate::aws::fault::{CallError, FaultKind};
+use crate::domain::execution::{Answer, ExecutionId};
+use crate::domain::scope::Scope;
+
+const BATCH: &str = "athena:BatchGetQueryExecution";
+const GET: &str = "athena:GetQueryExecution";
+/// Rounds beyond the SDK's own retries, 1 s to 16 s apart.
+const ROUNDS: u32 = 5;
+/// Batches that never worked and fail this often while a single id is answered are taken for unavailable.
+const BATCH_FAILURES: u32 = 3;
+
+/// Athena of one account and region.
+#[derive(Debug)]
+pub struct Athena {
+    client: aws_sdk_athena::Client,
+    scope: Scope,
+    batch_unavailable: Mutex<Option<String>>,
+    batch_worked: AtomicBool,
+}
+
+/// Ids on their way to an answer.
+struct Chunk {
+    ids: Vec<ExecutionId>,
+    /// Left unprocessed before: the next time they are asked singly.
+    again: bool,
+}
+
+impl Athena {
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            client: connection.athena.clone(),
+            scope: connection.scope.clone(),
+            batch_unavailable: Mutex::default(),
+            batch_worked: AtomicBool::new(false),
+        }
+    }
+
+    /// Why every id costs a call of its own, if it does: BatchGetQueryExecution is denied or not known.
+    pub fn batch_unavailable(&self) -> Option<String> {
+        self.batch_unavailable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What Athena says of up to 50 executions: one answer per id, in any order.
+    pub async fn lookup(&self, ids: &[ExecutionId]) -> Result<Vec<(ExecutionId, Answer)>, EngineError> {
+        let mut answers = Vec::with_capacity(ids.len());
+        let mut singles = Vec::new();
+        let mut work = vec![Chunk { ids: ids.to_vec(), again: false }];
+        while let Some(chunk) = work.pop() {
+            if self.batch_unavailable().is_some() {
+                singles.extend(chunk.ids);
+                continue;
+            }
+            match self.batch(&chunk.ids).await? {
+                Told::Answers(told) => {
+                    let missing: Vec<ExecutionId> = chunk
+                        .ids
+                        .into_iter()
+                        .filter(|id| !told.iter().any(|(known, _)| known == id))
+                        .collect();
+                    answers.extend(told);
+                    match missing.as_slice() {
+                        [] => {}
+                        _ if chunk.again => singles.extend(missing),
+                        _ => work.push(Chunk { ids: missing, again: true }),
+                    }
+                }
+                Told::Refused if chunk.ids.len() > 1 => {
+                    let (left, right) = chunk.ids.split_at(chunk.ids.len() / 2);
+                    work.extend([left, right].map(|half| Chunk { ids: half.to_vec(), again: chunk.again }));
+                }
+                Told::Refused | Told::Unavailable => singles.extend(chunk.ids),
+            }
+        }
+        for id in singles {
+            let answer = self.get(&id).await?;
+            answers.push((id, answer));
+        }
+        Ok(answers)
+    }
+
+    /// What GetQueryExecution says of one execution.
+    pub async fn get(&self, id: &ExecutionId) -> Result<Answer, EngineError> {
+        let mut rounds = 0;
+        loop {
+            let sent = self.client.get_query_execution().query_execution_id(id.as_str()).send().await;
+            let error = match sent {
+                Ok(answer) => {
+                    return Ok(answer.query_execution.map_or_else(
+                        || Answer::NotNow("an empty answer".to_owned()),
+                        |told| told::answer(id, told),
+                    ));
+                }
+                Err(error) => CallError::new(GET, error),
+            };
+            match error.kind() {
+                FaultKind::Throttled => {}
+                FaultKind::Invalid => return Ok(refused(&error)),
+                FaultKind::Denied => return Ok(Answer::Denied(error.to_string())),
+                FaultKind::Transient if rounds < ROUNDS => {
+                    tokio::time::sleep(Duration::from_secs(1 << rounds)).await;
+                    rounds += 1;
+                }
+                _ => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    async fn batch(&self, ids: &[ExecutionId]) -> Result<Told, EngineError> {
+        let mut failures = 0;
+        let mut rounds = 0;
+        loop {
+            let names = ids.iter().map(|id| id.as_str().to_owned()).collect();
+            let sent =
+                self.client.batch_get_query_execution().set_query_execution_ids(Some(names)).send().await;
+            let error = match sent {
+                Ok(answer) => {
+                    self.batch_worked.store(true, Ordering::Relaxed);
+                    let told = answer.query_executions.unwrap_or_default().into_iter();
+                    // Answers to ids that were not asked are nobody's.
+                    return Ok(Told::Answers(
+                        told.filter_map(|told| {
+                            let id = ids.iter().find(|id| Some(id.as_str()) == told.query_execution_id())?;
+                            Some((id.clone(), told::answer(id, told)))
+                        })
+                        .collect(),
+                    ));
+                }
+                Err(error) => CallError::new(BATCH, error),
+            };
+            match error.kind() {
+                FaultKind::Throttled => {}
+                FaultKind::Invalid => return Ok(Told::Refused),
+                FaultKind::Denied | FaultKind::UnknownAction => return Ok(self.give_up_batches(&error)),
+                FaultKind::Transient if rounds < ROUNDS => {
+                    failures += 1;
+                    // Some stand-ins for AWS answer an action they do not have with HTTP 500.
+                    let never_worked = !self.batch_worked.load(Ordering::Relaxed);
+                    if never_worked && failures >= BATCH_FAILURES && self.answers_singly(ids).await {
+                        return Ok(self.give_up_batches(&error));
+                    }
+                    tokio::time::sleep(Duration::from_secs(1 << rounds)).await;
+                    rounds += 1;
+                }
+                _ => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    async fn answers_singly(&self, ids: &[ExecutionId]) -> bool {
+        let Some(id) = ids.first() else { return false };
+        self.client.get_query_execution().query_execution_id(id.as_str()).send().await.is_ok()
+    }
+
+    fn give_up_batches(&self, error: &CallError) -> Told {
+        tracing::warn!(scope = %self.scope, "{error}: asking one by one");
+        *self.batch_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        Told::Unavailable
+    }
+
+    fn failed(&self, source: CallError) -> EngineError {
+        EngineError { scope: self.scope.clone(), source }
+    }
+}
+
+/// How a batch was answered.
+enum Told {
+    Answers(Vec<(ExecutionId, Answer)>),
+    /// The whole call, because of some id in it.
+    Refused,
+    Unavailable,
+}
+
+/// InvalidRequestException for one id. That an unknown or expired id says "not found" is UNVERIFIED; any other
+/// refusal is asked again.
+fn refused(error: &CallError) -> Answer {
+    let said = error.message();
+    if said.contains("not found") || said.contains("does not exist") {
+        Answer::NotFound
+    } else {
+        Answer::NotNow(error.to_string())
+    }
+}

@@ -1,0 +1,111 @@
+//! The file opened read-only, for reports.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::open::VERSION;
+use super::{ScopeId, Store, StoreError, epoch, instant, unsigned};
+use crate::domain::scope::{AccountId, Region, Scope};
+use crate::domain::window::Window;
+
+/// The database, open for reading. Takes no lock that a writer would wait for longer than one query.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+}
+
+impl Reader {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        let sqlite = |source| StoreError::sqlite(path, source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+        // Pages are read once per report: let the kernel keep them.
+        connection.pragma_update(None, "mmap_size", 1_i64 << 30).map_err(sqlite)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+        if version > VERSION {
+            return Err(StoreError::Newer { path: path.to_owned(), found: version, known: VERSION });
+        }
+        if version < VERSION {
+            return Err(StoreError::NotADatabase { path: path.to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    pub(super) fn sqlite(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.path, source)
+    }
+
+    /// Every scope the book knows, in order of account and region.
+    pub fn scopes(&self) -> Result<Vec<(ScopeId, Scope)>, StoreError> {
+        let read = || {
+            let mut rows = self
+                .connection
+                .prepare_cached("SELECT id, account_id, region FROM scope ORDER BY account_id, region")?;
+            let scopes = rows.query_map([], |row| {
+                let (account, region): (String, String) = (row.get(1)?, row.get(2)?);
+                Ok((ScopeId(row.get(0)?), AccountId::parse(&account).zip(Region::parse(&region))))
+            })?;
+            scopes.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let parsed = read().map_err(|source| self.sqlite(source))?.into_iter();
+        Ok(parsed
+            .filter_map(|(id, parts)| parts.map(|(account, region)| (id, Scope { account, region })))
+            .collect())
+    }
+
+    /// Whether this scope's event history, or a file of it, was ever read.
+    pub fn is_read(&self, scope: ScopeId) -> Result<bool, StoreError> {
+        let read =
+            || self.connection.prepare_cached("SELECT 1 FROM walked WHERE scope_id = ?1")?.exists([scope.0]);
+        read().map_err(|source| self.sqlite(source))
+    }
+
+    /// Executions of `window` that were found after retention had frozen their hour.
+    pub fn adjustments(&self, window: Window) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(sum(executions), 0) FROM adjustment_hourly WHERE hour_epoch >= ?1 / 3600 * 3600 AND hour_epoch < ?2";
+        let bounds = [epoch(window.start), epoch(window.end)];
+        let count = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| select.query_row(bounds, |row| row.get(0)));
+        count.map(unsigned).map_err(|source| self.sqlite(source))
+    }
+
+    /// Executions submitted before this instant may have been removed by retention; their hours are frozen.
+    pub fn frozen_before(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        frozen_before(&self.connection).map(|at| at.map(instant)).map_err(|source| self.sqlite(source))
+    }
+}
+
+impl Store {
+    /// The same file, read-only.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(self.path())
+    }
+}
+
+pub(super) fn frozen_before(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let value: Option<String> = meta(connection, "frozen_before")?;
+    Ok(value.and_then(|text| text.parse().ok()))
+}
+
+pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(sql)?.execute([key, value]).map(drop)
+}

@@ -1,0 +1,136 @@
+//! What is removed after its time. Usage is kept for ever: hours whose executions go are frozen first.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::Connection;
+
+use super::reading::{frozen_before, meta, set_meta};
+use super::{Store, StoreError, epoch, instant};
+use crate::domain::day;
+
+/// Rows removed in one transaction.
+const AT_A_TIME: i64 = 10_000;
+
+/// What a purge removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub events: u64,
+    pub executions: u64,
+    pub query_texts: u64,
+}
+
+impl Store {
+    /// Applies `[retention]`. To be called after a rollup: frozen hours are never built again.
+    pub async fn purge(&self, now: DateTime<Utc>) -> Result<Purged, StoreError> {
+        let keep = self.config.retention.clone();
+        let before = |kept: Option<TimeDelta>| kept.map(|kept| epoch(now - kept));
+        let mut purged = Purged::default();
+        for (cut, names) in [(before(keep.read_events), "name <> 1"), (before(keep.events), "name = 1")] {
+            let Some(cut) = cut else { continue };
+            let sql = format!("id IN (SELECT id FROM event WHERE at < {cut} AND {names} LIMIT {AT_A_TIME})");
+            purged.events += self
+                .repeat(move |tx| {
+                    tx.execute(
+                        &format!(
+                            "DELETE FROM event_execution WHERE event IN (SELECT id FROM event WHERE {sql})"
+                        ),
+                        [],
+                    )?;
+                    tx.execute(&format!("DELETE FROM event WHERE {sql}"), [])
+                })
+                .await?;
+        }
+        if let Some(cut) = before(keep.executions) {
+            purged.executions = self.purge_executions(cut).await?;
+        }
+        // A text whose executions are gone has nobody left to be kept for.
+        if let Some(cut) = before([keep.query_text, keep.executions].into_iter().flatten().min()) {
+            let sql = "UPDATE query SET text = NULL WHERE text IS NOT NULL AND last_seen < ?1";
+            purged.query_texts = self.write(move |tx| tx.execute(sql, [cut])).await? as u64;
+        }
+        if purged != Purged::default() {
+            self.write_outside(|connection| connection.execute_batch("PRAGMA incremental_vacuum")).await?;
+        }
+        Ok(purged)
+    }
+
+    async fn purge_executions(&self, cut: i64) -> Result<u64, StoreError> {
+        let config = Arc::clone(&self.config);
+        self.write(move |tx| freeze(tx, cut, config.timezone)).await?;
+        let Some((from, last_row)) = self.write(unfinished).await? else { return Ok(0) };
+        let purged = self
+            .repeat(move |tx| {
+                let chosen = "SELECT id FROM execution WHERE submitted >= ?1 AND id <= ?2
+                              AND submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before') LIMIT ?3";
+                let key = [from, last_row, AT_A_TIME];
+                tx.execute(&format!("DELETE FROM event_execution WHERE execution IN ({chosen})"), key)?;
+                tx.execute(&format!("DELETE FROM execution WHERE id IN ({chosen})"), key)
+            })
+            .await?;
+        self.write(|tx| tx.execute("DELETE FROM meta WHERE key = 'purging'", []).map(drop)).await?;
+        Ok(purged)
+    }
+
+    async fn repeat<F>(&self, step: F) -> Result<u64, StoreError>
+    where
+        F: Fn(&Connection) -> rusqlite::Result<usize> + Clone + Send + 'static,
+    {
+        let mut total = 0;
+        loop {
+            let removed = self.write(step.clone()).await? as u64;
+            total += removed;
+            if removed == 0 || self.stop.is_cancelled() {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+/// Moves the frozen edge to the local midnight before `cut`, but not past anything Athena still owes an answer for.
+fn freeze(tx: &Connection, cut: i64, zone: chrono_tz::Tz) -> rusqlite::Result<()> {
+    let owed = "SELECT min(x.submitted) FROM ask a JOIN execution x ON x.id = a.execution";
+    let owed: Option<i64> = tx.query_row(owed, [], |row| row.get(0))?;
+    let cut = owed.map_or(cut, |owed| owed.min(cut));
+    let edge = epoch(day::local_midnight(day::local_day(instant(cut), zone), zone));
+    let before = frozen_before(tx)?;
+    if before.is_some_and(|before| edge <= before) {
+        return Ok(());
+    }
+    // Only what is here now is purged: what is found later stays, as an adjustment.
+    let last_row: i64 = tx.query_row("SELECT coalesce(max(id), 0) FROM execution", [], |row| row.get(0))?;
+    let from = before.unwrap_or(i64::MIN);
+    set_meta(tx, "purging", &format!("{from} {last_row}"))?;
+    set_meta(tx, "frozen_before", &edge.to_string())
+}
+
+/// The purge under way, which a crash may have left unfinished: from when, and up to which row.
+fn unfinished(tx: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let value = meta(tx, "purging")?;
+    let parsed = value.as_deref().and_then(|text| text.split_once(' '));
+    Ok(parsed.and_then(|(from, last)| Some((from.parse().ok()?, last.parse().ok()?))))
+}
+
+impl Store {
+    /// When retention was last applied.
+    pub async fn purged_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text = self.write(|tx| meta(tx, "purged_at")).await?;
+        Ok(text.and_then(|text| text.parse().ok()).map(instant))
+    }
+
+    pub async fn set_purged_at(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| set_meta(tx, "purged_at", &epoch(at).to_string())).await
+    }
+
+    async fn write_outside<F>(&self, work: F) -> Result<(), StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let guard = Arc::clone(&self.connection).lock_owned().await;
+        let path = self.path.clone();
+        match tokio::task::spawn_blocking(move || work(&guard)).await {
+            Ok(result) => result.map_err(|source| StoreError::sqlite(&path, source)),
+            Err(source) => Err(StoreError::Interrupted { path, source }),
+        }
+    }
+}

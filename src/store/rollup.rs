@@ -1,0 +1,188 @@
+//! Commit 3: touched hours and their local days and months are built again, whole. Doing it twice is harmless.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use rusqlite::{Connection, params};
+
+use super::coverage;
+use super::reading::{frozen_before, meta, set_meta};
+use super::{ScopeId, Store, StoreError, epoch, instant};
+use crate::domain::day;
+
+/// Hours built again in one transaction, so that it stays below 10,000 rows in a busy book.
+const HOURS_AT_A_TIME: i64 = 24;
+
+/// The measures of a usage row, from executions.
+pub(super) const MEASURES: &str =
+    "count(*), sum(coalesce(state = 4, 0)), sum(coalesce(state = 5, 0)), sum(cost IS NULL),
+    sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0))";
+
+/// The measures of a usage row, from other usage rows.
+pub(super) const SUMS: &str = "sum(executions), sum(failed), sum(cancelled), sum(unpriced), sum(scanned_bytes), sum(billed_bytes), sum(cost)";
+
+/// What a rollup built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RolledUp {
+    pub hours: u64,
+    pub days: u64,
+}
+
+impl Store {
+    /// Brings usage and coverage up to what events and executions say.
+    pub async fn rollup(&self, now: DateTime<Utc>) -> Result<RolledUp, StoreError> {
+        self.write(move |tx| {
+            admit_to_the_ledger(tx)?;
+            touch_what_time_changes(tx, now)
+        })
+        .await?;
+        let mut done = RolledUp::default();
+        loop {
+            let config = Arc::clone(&self.config);
+            let built =
+                self.write(move |tx| build_some(tx, now, config.collect.late, config.timezone)).await?;
+            if built == RolledUp::default() {
+                return Ok(done);
+            }
+            done.hours += built.hours;
+            done.days += built.days;
+        }
+    }
+}
+
+/// A backfill moves the ledger's beginning: executions flagged as before it may lie inside now.
+fn admit_to_the_ledger(tx: &Connection) -> rusqlite::Result<()> {
+    let inside = "before_ledger = 1 AND submitted >=
+        (SELECT min(start) / 3600 * 3600 FROM walked w WHERE w.scope_id = execution.scope_id AND w.walk = 1)";
+    tx.execute_batch(&format!(
+        "INSERT OR IGNORE INTO touched SELECT scope_id, submitted / 3600 * 3600 FROM execution WHERE {inside};
+         UPDATE execution SET before_ledger = 0 WHERE {inside};"
+    ))
+}
+
+/// Open hours become due, and every hour since the first walked one has a row, read or not.
+fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR IGNORE INTO touched SELECT scope_id, hour FROM coverage_hour WHERE status = 'open'",
+        [],
+    )?;
+    let missing = "
+        WITH RECURSIVE hours (scope_id, hour) AS (
+            SELECT scope_id, min(start) / 3600 * 3600 FROM walked WHERE walk = 1 GROUP BY scope_id
+            UNION ALL
+            SELECT scope_id, hour + 3600 FROM hours WHERE hour + 3600 < ?1
+        )
+        INSERT OR IGNORE INTO touched
+        SELECT h.scope_id, h.hour FROM hours h LEFT JOIN coverage_hour c USING (scope_id, hour) WHERE c.hour IS NULL";
+    tx.execute(missing, [epoch(now)]).map(drop)
+}
+
+fn build_some(tx: &Connection, now: DateTime<Utc>, late: TimeDelta, zone: Tz) -> rusqlite::Result<RolledUp> {
+    let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
+    let touched = tx
+        .prepare_cached("SELECT scope_id, hour FROM touched ORDER BY hour, scope_id LIMIT ?1")?
+        .query_map([HOURS_AT_A_TIME], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(ScopeId, i64)>>>()?;
+    let mut days = BTreeSet::new();
+    for (scope, hour) in &touched {
+        // Frozen: the executions are gone, so the row is all there is and must stay.
+        if *hour >= frozen {
+            build_hour(tx, *scope, *hour)?;
+            coverage::build(tx, *scope, instant(*hour), late, now)?;
+            days.insert(day::local_day(instant(*hour), zone));
+            days.insert(day::local_day(instant(*hour + 3_599), zone));
+        }
+        tx.prepare_cached("DELETE FROM touched WHERE scope_id = ?1 AND hour = ?2")?
+            .execute([scope.0, *hour])?;
+    }
+    let mut months = BTreeSet::new();
+    for date in &days {
+        if build_day(tx, *date, zone, frozen)? {
+            months.insert((date.year(), date.month()));
+        }
+    }
+    months.iter().try_for_each(|(year, month)| build_month(tx, *year, *month))?;
+    Ok(RolledUp { hours: touched.len() as u64, days: days.len() as u64 })
+}
+
+fn build_hour(tx: &Connection, scope: ScopeId, hour: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM usage_hour WHERE hour = ?1 AND scope_id = ?2")?
+        .execute([hour, scope.0])?;
+    let sql = format!(
+        "INSERT INTO usage_hour
+         SELECT ?1, ?2, coalesce(workgroup_id, 0), coalesce(principal_id, 0), {MEASURES}
+         FROM execution WHERE submitted >= ?1 AND submitted < ?1 + 3600 AND scope_id = ?2 AND before_ledger = 0
+         GROUP BY 3, 4"
+    );
+    tx.prepare_cached(&sql)?.execute([hour, scope.0]).map(drop)
+}
+
+/// False for a day whose beginning is frozen.
+fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, frozen: i64) -> rusqlite::Result<bool> {
+    let start = epoch(day::local_midnight(date, zone));
+    let end = epoch(day::local_midnight(date + TimeDelta::days(1), zone));
+    if start < frozen {
+        return Ok(false);
+    }
+    let number = day_number(date);
+    tx.prepare_cached("INSERT OR REPLACE INTO local_day VALUES (?1, ?2, ?3)")?
+        .execute([number, start, end])?;
+    tx.prepare_cached("DELETE FROM usage_day WHERE day = ?1")?.execute([number])?;
+    let sql = format!(
+        "INSERT INTO usage_day
+         SELECT ?1, scope_id, coalesce(workgroup_id, 0), coalesce(principal_id, 0), coalesce(client_id, 0),
+                coalesce(database_id, 0), {MEASURES}
+         FROM execution WHERE submitted >= ?2 AND submitted < ?3 AND before_ledger = 0
+         GROUP BY 2, 3, 4, 5, 6"
+    );
+    tx.prepare_cached(&sql)?.execute([number, start, end])?;
+    Ok(true)
+}
+
+fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
+    let first = NaiveDate::from_ymd_opt(year, month, 1).unwrap_or_default();
+    let next = first + chrono::Months::new(1);
+    let number = month_number(first);
+    tx.prepare_cached("DELETE FROM usage_month WHERE month = ?1")?.execute([number])?;
+    let sql = format!(
+        "INSERT INTO usage_month
+         SELECT ?1, scope_id, workgroup_id, principal_id, client_id, database_id, {SUMS}
+         FROM usage_day WHERE day >= ?2 AND day < ?3 GROUP BY 2, 3, 4, 5, 6"
+    );
+    tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)]).map(drop)
+}
+
+/// Days since 1970-01-01.
+pub(super) fn day_number(date: NaiveDate) -> i64 {
+    (date - NaiveDate::default()).num_days()
+}
+
+pub(super) fn month_number(date: NaiveDate) -> i64 {
+    i64::from(date.year()) * 12 + i64::from(date.month0())
+}
+
+/// Days are local: another `timezone` builds them again, except those whose executions retention has removed.
+pub(super) fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
+    let before = meta(tx, "timezone")?;
+    if before.as_deref() == Some(zone.name()) {
+        return Ok(());
+    }
+    set_meta(tx, "timezone", zone.name())?;
+    if before.is_none() {
+        return Ok(());
+    }
+    let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
+    tx.execute("DELETE FROM usage_day WHERE day IN (SELECT day FROM local_day WHERE start >= ?1)", [frozen])?;
+    tx.execute("DELETE FROM local_day WHERE start >= ?1", [frozen])?;
+    tx.execute_batch(&format!(
+        "DELETE FROM usage_month;
+         INSERT INTO usage_month
+         SELECT strftime('%Y', day * 86400, 'unixepoch') * 12 + strftime('%m', day * 86400, 'unixepoch') - 1,
+                scope_id, workgroup_id, principal_id, client_id, database_id, {SUMS}
+         FROM usage_day GROUP BY 1, 2, 3, 4, 5, 6;
+         INSERT OR IGNORE INTO touched
+         SELECT DISTINCT scope_id, submitted / 3600 * 3600 FROM execution WHERE submitted IS NOT NULL;"
+    ))
+}

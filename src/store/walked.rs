@@ -1,0 +1,89 @@
+//! Which event time each walk has read.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, params};
+
+use super::events::{number, touch};
+use super::reading::Reader;
+use super::{ScopeId, Store, StoreError, epoch, instant};
+use crate::domain::event::EventName;
+use crate::domain::window::{Intervals, Window, hours_of};
+
+/// A walk of LookupEvents, or the hours that trail files spoke of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walk {
+    Files,
+    Name(EventName),
+}
+
+impl Walk {
+    fn number(self) -> i64 {
+        match self {
+            Self::Files => 0,
+            Self::Name(name) => number(name),
+        }
+    }
+}
+
+impl Store {
+    /// What the walk of one event name has read.
+    pub async fn walked(&self, scope: ScopeId, name: EventName) -> Result<Intervals, StoreError> {
+        self.write(move |tx| intervals(tx, scope, Walk::Name(name))).await
+    }
+
+    /// Records event time as read without storing anything: a read name whose budget ended.
+    pub async fn give_up(&self, scope: ScopeId, name: EventName, window: Window) -> Result<(), StoreError> {
+        self.write(move |tx| insert(tx, scope, Walk::Name(name), window)).await
+    }
+
+    /// When the last 26 hours of this scope were last read a second time.
+    pub async fn reread_at(&self, scope: ScopeId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT reread_at FROM scope WHERE id = ?1";
+        let at = self.write(move |tx| tx.query_row(sql, [scope.0], |row| row.get::<_, Option<i64>>(0)));
+        Ok(at.await?.map(instant))
+    }
+
+    pub async fn set_reread_at(&self, scope: ScopeId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE scope SET reread_at = ?2 WHERE id = ?1";
+        self.write(move |tx| tx.execute(sql, params![scope.0, epoch(at)]).map(drop)).await
+    }
+}
+
+impl Reader {
+    /// What the starts' walk has read.
+    pub fn starts_walked(&self, scope: ScopeId) -> Result<Intervals, StoreError> {
+        intervals(&self.connection, scope, Walk::Name(EventName::StartQueryExecution))
+            .map_err(|e| self.sqlite(e))
+    }
+}
+
+pub(super) fn intervals(tx: &Connection, scope: ScopeId, walk: Walk) -> rusqlite::Result<Intervals> {
+    let sql = "SELECT start, end FROM walked WHERE scope_id = ?1 AND walk = ?2 ORDER BY start";
+    let mut select = tx.prepare_cached(sql)?;
+    let windows = select.query_map(params![scope.0, walk.number()], |row| {
+        Ok(Window { start: instant(row.get(0)?), end: instant(row.get(1)?) })
+    })?;
+    windows.collect()
+}
+
+/// Adds a window, merged with the ones it touches.
+pub(super) fn insert(tx: &Connection, scope: ScopeId, walk: Walk, window: Window) -> rusqlite::Result<()> {
+    let touching = "scope_id = ?1 AND walk = ?2 AND start <= ?4 AND end >= ?3";
+    let key = params![scope.0, walk.number(), epoch(window.start), epoch(window.end)];
+    let merge = format!(
+        "SELECT min(?3, coalesce(min(start), ?3)), max(?4, coalesce(max(end), ?4)) FROM walked WHERE {touching}"
+    );
+    let (start, end): (i64, i64) =
+        tx.prepare_cached(&merge)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    tx.prepare_cached(&format!("DELETE FROM walked WHERE {touching}"))?.execute(key)?;
+    tx.prepare_cached("INSERT INTO walked VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![scope.0, walk.number(), start, end])
+        .map(drop)
+}
+
+/// Every hour a window touches is to be built again.
+pub(super) fn touch_hours(tx: &Connection, scope: ScopeId, window: Window) -> rusqlite::Result<()> {
+    // One hour more: the next one's coverage may now be open instead of unknown.
+    let wide = Window { start: window.start, end: window.end + TimeDelta::seconds(1) };
+    hours_of(wide).try_for_each(|hour| touch(tx, scope, epoch(hour)))
+}
