@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use athena_ledger::simulator::{Actor, End, StartSpec, home};
+use athena_ledger::simulator::{Actor, StartSpec, home};
 use athena_ledger::stages;
 use chrono::TimeDelta;
 
@@ -18,7 +18,8 @@ fn some_history(book: &Book) {
             book.world.read(&home(), book.ago(30), Actor::user("ben"), &id);
         }
     }
-    book.world.start(StartSpec { end: End::Never, ..StartSpec::at(book.ago(50)) });
+    // Still running at the first tick, ended at the second.
+    book.world.start(StartSpec { run: TimeDelta::minutes(70), ..StartSpec::at(book.ago(50)) });
 }
 
 /// Polls a tick `polls` times and drops it; true when it ended before.

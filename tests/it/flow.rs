@@ -133,10 +133,10 @@ async fn an_id_athena_never_knew_is_gone_after_three_misses_over_a_day() {
 #[tokio::test(start_paused = true)]
 async fn an_id_known_only_from_a_read_name_makes_no_hour_partial() {
     let book = Book::new();
-    book.world.read(&home(), book.ago(60), Actor::user("ben"), "typed-by-hand");
+    book.world.read(&home(), book.ago(90), Actor::user("ben"), "typed-by-hand");
     book.tick().await;
     assert_eq!(book.row("SELECT status FROM query_log"), "pending");
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,13 +168,13 @@ async fn an_execution_from_before_the_ledger_is_flagged_until_a_backfill_reaches
 async fn a_budget_cuts_read_names_and_makes_no_hour_partial() {
     let mut book = Book::new();
     book.config.collect.read_names_budget = Some(TimeDelta::seconds(3));
-    let id = book.world.start(StartSpec::at(book.ago(60)));
+    let id = book.world.start(StartSpec::at(book.ago(90)));
     for n in 0..900 {
         book.world.read(&home(), book.ago(50) - TimeDelta::seconds(n), Actor::user("poller"), &id);
     }
     let report = book.tick().await;
     assert_eq!(report.read_names_cut, 1);
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
     let before = book.world.calls().of(Api::LookupEvents).total();
     book.tick().await;
     assert!(book.world.calls().of(Api::LookupEvents).total() - before <= 4, "what the budget cut is retried");
@@ -282,7 +282,7 @@ async fn files_alone_are_partial_and_their_executions_pending_without_a_scope() 
     let report = book.read_files(std::slice::from_ref(&path)).await.total();
     assert_eq!(report.executions_new, 130);
     assert_eq!(book.row("SELECT status, count(*) FROM query_log GROUP BY 1"), "pending | 130");
-    assert_eq!(book.coverage(60).split(',').next(), Some("partial | files"));
+    assert_eq!(book.coverage(90).split(',').next(), Some("partial | files"));
     // The same files again, now with the scope: duplicates, and Athena is asked.
     book.scopes = scopes;
     let again = book.read_files(&[path]).await.total();
@@ -290,7 +290,7 @@ async fn files_alone_are_partial_and_their_executions_pending_without_a_scope() 
     assert_eq!(book.row("SELECT status, count(*) FROM query_log GROUP BY 1"), "finished | 130");
     // Reading the event history as well adds nothing and makes the hours complete.
     book.tick().await;
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
     assert_eq!(book.row("SELECT count(*) FROM query_log"), "130");
 }
 
@@ -300,7 +300,7 @@ async fn an_empty_account_costs_four_calls_and_is_complete() {
     let report = book.tick().await;
     assert_eq!((report.events_read, report.failures.len()), (0, 0));
     assert_eq!(book.world.calls().of(Api::LookupEvents).total(), 4);
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,14 +345,14 @@ async fn any_text_as_a_record_is_kept_as_unreadable_and_makes_its_hour_partial()
     for (n, record) in
         ["", "not json", "[1,2]", r#"{"eventName":"StartQueryExecution"}"#, "\u{1b}[31m"].iter().enumerate()
     {
-        book.world.add_raw_event(&home(), "StartQueryExecution", book.ago(60 + n as i64), record);
+        book.world.add_raw_event(&home(), "StartQueryExecution", book.ago(90 + n as i64), record);
     }
-    book.world.start(StartSpec::at(book.ago(60)));
+    book.world.start(StartSpec::at(book.ago(90)));
     let report = book.tick().await;
     assert_eq!(report.unreadable, 5);
     assert_eq!(book.row("SELECT count(*) FROM unreadable"), "5");
     assert_eq!(book.row("SELECT count(*) FROM query_log"), "1");
-    assert!(book.coverage(60).contains("unreadable"), "{}", book.coverage(60));
+    assert!(book.coverage(90).contains("unreadable"), "{}", book.coverage(90));
     let again = book.tick().await;
     assert_eq!(
         book.row("SELECT count(*) FROM unreadable"),

@@ -23,10 +23,10 @@ fn executions(book: &Book) -> String {
 #[tokio::test(start_paused = true)]
 async fn trap_01_the_end_of_a_walk_is_frozen_before_its_first_page() {
     let book = Book::new();
-    busy(&book, 180, 60);
+    busy(&book, 180, 90);
     book.tick().await;
     assert_eq!(executions(&book), "180");
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
     assert_eq!(book.world.calls().of(Api::LookupEvents).total(), 4 + 3, "a restarted walk would cost more");
 }
 
@@ -105,13 +105,13 @@ async fn trap_05_boundary_seconds_are_read_twice_and_counted_once() {
 #[tokio::test(start_paused = true)]
 async fn trap_06_throttling_is_http_400_and_never_ends_a_pass() {
     let book = Book::new();
-    busy(&book, 120, 60);
+    busy(&book, 120, 90);
     book.world.set_faults(Faults { throttle: 0.7, seed: 3, ..Faults::default() });
     let report = book.tick().await;
     assert!(report.throttled > 5, "{}", report.throttled);
     assert!(report.failures.is_empty());
     assert_eq!(executions(&book), "120");
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +186,7 @@ async fn trap_11_a_refused_start_has_no_execution() {
     let book = Book::new();
     book.world.refuse_start(
         &home(),
-        book.ago(60),
+        book.ago(90),
         Actor::user("ann"),
         "TooManyRequestsException",
         "slow down",
@@ -195,7 +195,7 @@ async fn trap_11_a_refused_start_has_no_execution() {
     assert_eq!(report.unreadable, 0);
     assert_eq!(executions(&book), "0");
     assert_eq!(book.row("SELECT error_code, executions FROM event_log"), "TooManyRequestsException | 0");
-    assert_eq!(book.coverage(60), "complete | ");
+    assert_eq!(book.coverage(90), "complete | ");
 }
 
 #[tokio::test(start_paused = true)]
