@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use athena_ledger::config::Config;
-use athena_ledger::domain::event::{EventName, Record, read_record};
+use athena_ledger::domain::event::{Batch, EventName, Record, read_record};
 use athena_ledger::domain::execution::{Answer, QueryExecution, State};
 use athena_ledger::domain::scope::{AccountId, Region, Scope};
 use athena_ledger::domain::window::Window;
-use athena_ledger::source::Batch;
 use athena_ledger::store::{Origin, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;

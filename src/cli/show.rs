@@ -13,13 +13,13 @@ use crate::store::{Execution, Reader};
 const SHOWN_TEXT: usize = 4_000;
 
 pub(super) fn show(session: &Session, id: &str) -> Result<Outcome, Failure> {
-    let reader = Reader::open(session.database())?;
     let parsed = ExecutionId::parse(id).ok_or_else(|| {
         Failure::usage(
             anyhow::anyhow!("`{}` is no execution id", printable(id)),
             Some("an id has 1 to 128 characters without spaces".to_owned()),
         )
     })?;
+    let reader = Reader::open(session.database())?;
     let found = reader.show(&parsed)?;
     if found.is_empty() {
         let similar = reader.similar(id)?;

@@ -56,10 +56,10 @@ pub(super) fn check(raw: raw::Raw) -> Result<Config, Wrong> {
         timezone,
         store: store(raw.store, default.store)?,
         scopes: scopes(raw.scope)?,
-        collect: collect(raw.collect, default.collect)?,
+        collect: collect(&raw.collect, &default.collect)?,
         pricing: pricing(raw.pricing, raw.price, raw.capacity)?,
         principals: raw.principal.into_iter().map(principal).collect::<Result<_, _>>()?,
-        retention: retention(&raw.retention, default.retention)?,
+        retention: retention(&raw.retention, &default.retention)?,
         query_text: choice(
             "privacy.query_text",
             raw.privacy.query_text,
@@ -190,7 +190,7 @@ fn no_span(key: &'static str, text: &str) -> Wrong {
     Wrong::new(key, text, "is no duration").help("such as \"90s\", \"30m\", \"1h30m\" or \"7d\"")
 }
 
-fn collect(raw: raw::Collect, default: CollectConfig) -> Result<CollectConfig, Wrong> {
+fn collect(raw: &raw::Collect, default: &CollectConfig) -> Result<CollectConfig, Wrong> {
     let rate = |key, value: Option<f64>, default| match value {
         None => Ok(default),
         Some(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
@@ -314,7 +314,7 @@ fn principal(raw: raw::Principal) -> Result<PrincipalMapping, Wrong> {
     Ok(PrincipalMapping { pattern, name: raw.name, kind, team: raw.team })
 }
 
-fn retention(raw: &raw::Retention, default: Retention) -> Result<Retention, Wrong> {
+fn retention(raw: &raw::Retention, default: &Retention) -> Result<Retention, Wrong> {
     let keep = |key, text: &Option<String>, default| match text.as_deref() {
         None => Ok(default),
         Some(text) => match parse_span_or(text, "never") {

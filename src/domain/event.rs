@@ -119,6 +119,20 @@ pub enum Record {
     Unreadable(Unreadable),
 }
 
+/// What one page or one piece of a file gave.
+///
+/// `read` = events + unreadable + `skipped` + `own`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    pub read: u64,
+    pub events: Vec<Event>,
+    pub unreadable: Vec<Unreadable>,
+    /// Not Athena, or not one of the four names.
+    pub skipped: u64,
+    /// Our own calls: counted, never stored.
+    pub own: u64,
+}
+
 /// Reads one CloudTrail record. `polled`: the scope it was asked of, or that its file's path names; the record's own
 /// account and region come first.
 pub fn read_record(json: &[u8], polled: Option<&Scope>) -> Record {

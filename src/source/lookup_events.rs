@@ -10,11 +10,10 @@ use aws_sdk_cloudtrail::primitives::DateTime as SdkTime;
 use aws_sdk_cloudtrail::types::{Event as Wrapper, LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Batch;
 use crate::aws::fault::{CallError, FaultKind};
 use crate::aws::{Connection, Pace, Traffic};
 use crate::domain::client::is_own_app;
-use crate::domain::event::{EventId, EventName, Record, Unreadable, read_record};
+use crate::domain::event::{Batch, EventId, EventName, Record, Unreadable, read_record};
 use crate::domain::principal::CallerIdentity;
 use crate::domain::scope::Scope;
 use crate::domain::window::Window;

@@ -16,8 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use memchr::memmem::Finder;
 
-use super::Batch;
-use crate::domain::event::{Record, Unreadable, read_record};
+use crate::domain::event::{Batch, Record, Unreadable, read_record};
 use crate::domain::scope::{AccountId, Region, Scope};
 use split::{Piece, Splitter};
 

@@ -6,11 +6,10 @@ use super::names::{self, Names};
 use super::walked::{self, Walk};
 use super::{ScopeId, Store, StoreError, epoch};
 use crate::config::PrincipalMapping;
-use crate::domain::event::{Event, EventName, Unreadable};
+use crate::domain::event::{Batch, Event, EventName, Unreadable};
 use crate::domain::execution::ExecutionId;
 use crate::domain::scope::Scope;
 use crate::domain::window::{Window, hour_of};
-use crate::source::Batch;
 
 /// Where a batch comes from, and what of event time is walked once it is stored.
 #[derive(Clone, Debug)]

@@ -1,7 +1,18 @@
 //! Everything that needs more than one module: one binary, so that it links once.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod cli;
 mod crash;
+mod deps;
+mod docs;
 mod flow;
+mod layers;
 mod oracle;
 mod schema;
 mod traps;
