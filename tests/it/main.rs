@@ -1,10 +1,6 @@
 //! Everything that needs more than one module: one binary, so that it links once.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod cli;
 mod crash;
