@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import boto3
@@ -35,7 +36,7 @@ records = [
     {
         "eventVersion": "1.08",
         "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/ann", "accountId": "123456789012", "userName": "ann"},
-        "eventTime": "2026-11-20T10:00:00Z",
+        "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600)),
         "eventSource": "athena.amazonaws.com",
         "eventName": "StartQueryExecution",
         "awsRegion": "us-east-1",

@@ -12,20 +12,23 @@ use crate::domain::usage::Dimension;
 #[command(version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(super) struct Cli {
     /// Config file [default: $ATHENA_LEDGER_CONFIG, else ./athena-ledger.toml, else built-in defaults]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) config: Option<PathBuf>,
 
     /// Database file, instead of [store] path
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) db: Option<PathBuf>,
 
     /// Print one JSON object on stdout instead of a table
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
 
     #[command(subcommand)]
     pub(super) command: Command,
 }
+
+/// The options of every command stand apart from its own.
+const EVERYWHERE: &str = "Options of every command";
 
 const AFTER_HELP: &str = "\
 Times (T) are RFC 3339 (2026-11-20T09:00:00Z), a date (midnight in the configured zone), or an age (36h, 90d).

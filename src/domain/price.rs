@@ -195,6 +195,11 @@ pub struct Pricing {
 }
 
 impl Pricing {
+    /// All that decides what anything costs, as text: stored costs hold for as long as it stays the same.
+    pub fn basis(&self) -> String {
+        format!("{self:?} {}", list::built_in())
+    }
+
     /// The charge for what Athena told, submitted at `at` in `scope`: the first rule that matches.
     pub fn charge(
         &self,

@@ -265,7 +265,8 @@ impl Page<'_> {
         };
         let (name, at) = (record.name.map(number), record.at.map(epoch));
         let event_id = record.event_id.as_ref().map(|id| id.as_str());
-        let key = format!("{:?} {event_id:?} {name:?} {at:?} {}", scope.map(|scope| scope.0), record.reason);
+        let key =
+            serde_json::json!([scope.map(|scope| scope.0), event_id, name, at, record.reason]).to_string();
         let sql = "INSERT OR IGNORE INTO unreadable VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         self.tx.prepare_cached(sql)?.execute(params![
             key,

@@ -48,6 +48,10 @@ impl Store {
             reprice::apply_pricing(tx, &config.pricing)
         })
         .map_err(|source| StoreError::sqlite(&path, source))?;
+        while !stop.is_cancelled()
+            && in_transaction(&connection, &stop, |tx| reprice::reprice_some(tx, &config.pricing))
+                .map_err(|source| StoreError::sqlite(&path, source))?
+        {}
         Ok(Self { path, config, connection: Arc::new(Mutex::new(connection)), stop, _lock: lock })
     }
 }

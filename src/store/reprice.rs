@@ -11,34 +11,60 @@ use crate::domain::execution::{ExecutionId, QueryExecution, State};
 use crate::domain::price::Pricing;
 use crate::domain::scope::{AccountId, Region, Scope};
 
-/// Prices every finished execution anew if `pricing` differs from what the book was priced with.
+/// Executions priced in one transaction: what changes stays in memory until the commit.
+const AT_A_TIME: i64 = 10_000;
+
+/// Starts pricing anew if prices differ from those that the book was priced with.
 pub(super) fn apply_pricing(tx: &Connection, pricing: &Pricing) -> rusqlite::Result<()> {
-    let now = format!("{pricing:?}");
+    let now = pricing.basis();
     let before = meta(tx, "pricing")?;
     if before.as_deref() == Some(&now) {
         return Ok(());
     }
     set_meta(tx, "pricing", &now)?;
-    if before.is_some() { reprice(tx, pricing) } else { Ok(()) }
+    if before.is_some() { set_meta(tx, REPRICED, "0") } else { Ok(()) }
 }
 
-fn reprice(tx: &Connection, pricing: &Pricing) -> rusqlite::Result<()> {
+/// The last row priced anew, while that goes on; a stop or a crash in the middle is taken up here.
+const REPRICED: &str = "repriced";
+
+/// Prices the next executions anew; false when none is left.
+pub(super) fn reprice_some(tx: &Connection, pricing: &Pricing) -> rusqlite::Result<bool> {
+    let Some(after) = meta(tx, REPRICED)?.and_then(|text| text.parse::<i64>().ok()) else {
+        return Ok(false);
+    };
+    let last: Option<i64> = tx.query_row(
+        "SELECT max(id) FROM (SELECT id FROM execution WHERE id > ?1 ORDER BY id LIMIT ?2)",
+        [after, AT_A_TIME],
+        |row| row.get(0),
+    )?;
+    let Some(last) = last else {
+        tx.execute("DELETE FROM meta WHERE key = ?1", [REPRICED])?;
+        return Ok(false);
+    };
+    reprice(tx, pricing, after, last)?;
+    set_meta(tx, REPRICED, &last.to_string())?;
+    Ok(true)
+}
+
+/// The rows after `after`, up to and with `last`.
+fn reprice(tx: &Connection, pricing: &Pricing, after: i64, last: i64) -> rusqlite::Result<()> {
     let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
     let mut names = Names::new(tx);
-    let mut select = tx.prepare(
+    let mut select = tx.prepare_cached(
         "SELECT e.id, e.execution_id, e.scope_id, s.account_id, s.region, w.value, e.state, t.value, u.value,
                 e.scanned_bytes, coalesce(e.reused, 0), e.submitted
          FROM execution e JOIN scope s ON s.id = e.scope_id
          LEFT JOIN name w ON w.id = e.workgroup_id
          LEFT JOIN name t ON t.id = e.statement_id
          LEFT JOIN name u ON u.id = e.substatement_id
-         WHERE e.status = 1 AND e.submitted >= ?1",
+         WHERE e.id > ?1 AND e.id <= ?2 AND e.status = 1 AND e.submitted >= ?3",
     )?;
-    let mut update = tx.prepare(
+    let mut update = tx.prepare_cached(
         "UPDATE execution SET billed_bytes = ?2, billing_rule = ?3, price_source_id = ?4, cost = ?5
          WHERE id = ?1 AND (billed_bytes, billing_rule, price_source_id, cost) IS NOT (?2, ?3, ?4, ?5)",
     )?;
-    let mut rows = select.query([frozen])?;
+    let mut rows = select.query([after, last, frozen])?;
     while let Some(row) = rows.next()? {
         let (id, account, region): (String, String, String) = (row.get(1)?, row.get(3)?, row.get(4)?);
         let parsed = (ExecutionId::parse(&id), AccountId::parse(&account), Region::parse(&region));

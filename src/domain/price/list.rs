@@ -67,6 +67,11 @@ impl PriceList {
     }
 }
 
+/// The built-in prices as text, which differs between versions that charge differently.
+pub(super) fn built_in() -> String {
+    format!("{LISTED:?} {ASSUMED:?} {ASSUMED_PRICE:?}")
+}
+
 /// (region, cents per TB, the day the price was read). Sources: the AmazonAthena price list of 2026-08-31 (us-east-1,
 /// ap-south-1), the pricing API of 2026-05-01 (eu-west-1), the Athena pricing page of 2022-12-13 (the others).
 const LISTED: &[(&str, i64, (i32, u32, u32))] = &[
