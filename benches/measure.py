@@ -2,24 +2,27 @@
 
 usage: python3 benches/measure.py BINARY [ROW ...] [--ledger FILE]
 
-Rows: hour, reads, demo, cpu, million, crowd, ledger (needs --ledger, made by examples/fill_ledger.rs), boto3.
+Rows: hour, reads, demo, cpu, million, crowd, files, ledger (needs --ledger, made by examples/fill_ledger.rs), boto3.
 Build with `cargo build --release`. Wall times include starting the process; one run each unless said.
 """
 
 import argparse
+import gzip
 import json
 import os
 import random
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.request
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
-ROWS = ["hour", "reads", "demo", "cpu", "million", "crowd", "ledger", "boto3"]
+ROWS = ["hour", "reads", "demo", "cpu", "million", "crowd", "files", "ledger", "boto3"]
 
 
 @contextmanager
@@ -158,6 +161,84 @@ def crowd(binary, scratch):
     )
 
 
+def trail_file(dice, records):
+    """The text of a trail file: one record in fifty a start of Athena, every id, address and time its own."""
+
+    def word(length):
+        return "".join(dice.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=length))
+
+    def record(n):
+        role = f"task-{dice.randrange(40)}"
+        start = n % 50 == 0
+        source, name = ("athena", "StartQueryExecution") if start else dice.choice(
+            [("sts", "AssumeRole"), ("s3", "ListBuckets"), ("ec2", "DescribeInstances"), ("kms", "Decrypt"), ("logs", "CreateLogStream")]
+        )
+        parameters = (
+            {"queryString": "***OMITTED***", "workGroup": "primary", "queryExecutionContext": {"database": "lake"}}
+            if start
+            else {"resource": f"arn:aws:{source}:us-east-1:111122223333:{word(12)}", "context": {"key": word(24), "size": n}}
+        )
+        return {
+            "eventVersion": "1.11",
+            "userIdentity": {
+                "type": "AssumedRole",
+                "principalId": f"AROA{word(17)}:session-{n}",
+                "arn": f"arn:aws:sts::111122223333:assumed-role/{role}/session-{n}",
+                "accountId": "111122223333",
+                "accessKeyId": f"ASIA{word(16)}",
+                "sessionContext": {
+                    "sessionIssuer": {
+                        "type": "Role",
+                        "principalId": f"AROA{word(17)}",
+                        "arn": f"arn:aws:iam::111122223333:role/{role}",
+                        "accountId": "111122223333",
+                        "userName": role,
+                    },
+                    "attributes": {"creationDate": time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime()), "mfaAuthenticated": "false"},
+                },
+            },
+            "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - dice.randrange(86_400))),
+            "eventSource": f"{source}.amazonaws.com",
+            "eventName": name,
+            "awsRegion": "us-east-1",
+            "sourceIPAddress": f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(256)}",
+            "userAgent": "aws-sdk-java/2.29.1 Linux/5.10 OpenJDK_64-Bit_Server_VM/17.0.12 md/io#async cfg/retry-mode#standard",
+            "requestParameters": parameters,
+            "responseElements": {"queryExecutionId": str(uuid.UUID(int=dice.getrandbits(128)))} if start else None,
+            "requestID": str(uuid.UUID(int=dice.getrandbits(128))),
+            "eventID": str(uuid.UUID(int=dice.getrandbits(128))),
+            "readOnly": not start,
+            "eventType": "AwsApiCall",
+            "managementEvent": True,
+            "recipientAccountId": "111122223333",
+            "eventCategory": "Management",
+            "tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"},
+        }
+
+    return json.dumps({"Records": [record(n) for n in range(records)]}, separators=(",", ":")).encode()
+
+
+def files(binary, scratch):
+    """`collect --files` on one core, from start to end of the process, into a new book; files as large as trails make them."""
+    dice = random.Random(1)
+    texts = [trail_file(dice, 10_000) for _ in range(20)]
+    megabytes = sum(map(len, texts)) / 1e6
+    for kind in ("json", "json.gz"):
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        for n, text in enumerate(texts):
+            (folder / f"{n}.{kind}").write_bytes(gzip.compress(text, 6) if kind == "json.gz" else text)
+        stored = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        db = Path(tempfile.mkdtemp(dir=scratch)) / "files.db"
+        command = ["taskset", "-c", "0", binary, "--json", "--db", db, "collect", "--files", folder]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | {"AWS_EC2_METADATA_DISABLED": "true"}
+        began = time.monotonic()
+        done = subprocess.run(command, env=clean, capture_output=True, check=False)
+        wall = time.monotonic() - began
+        report = json.loads(done.stdout)
+        assert report["executions_new"] == 20 * 200, report
+        say("files", f"{kind}: {megabytes:.0f} MB of JSON ({stored:.0f} MB on disk) in {wall:.2f} s: {megabytes / wall:.0f} MB/s")
+
+
 def timed(arguments, times=5):
     """Wall seconds of a command: the median of some runs."""
     runs = []
@@ -222,12 +303,16 @@ def main():
     arguments = parser.parse_args()
     binary = os.path.abspath(arguments.binary)
     rows = arguments.rows or [row for row in ROWS if row not in ("ledger", "boto3")]
-    with tempfile.TemporaryDirectory() as scratch:
+    if len(rows) > 1:
+        # Each in a process of its own: a child's peak memory counts what its parent held when it forked.
         for row in rows:
-            if row == "ledger":
-                ledger(binary, scratch, arguments.ledger)
-            else:
-                {"boto3": boto3_script}.get(row, globals().get(row))(binary, scratch)
+            subprocess.run([sys.executable, __file__, binary, row, *(["--ledger", arguments.ledger] if arguments.ledger else [])], check=True)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        if rows == ["ledger"]:
+            ledger(binary, scratch, arguments.ledger)
+        else:
+            {"boto3": boto3_script}.get(rows[0], globals().get(rows[0]))(binary, scratch)
 
 
 if __name__ == "__main__":
