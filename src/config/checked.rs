@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
+use super::raw::nearest;
 use super::span::{parse_span, parse_span_or};
 use super::{
     CollectConfig, Config, ConfigError, Journal, PrincipalMapping, Retention, ScopeConfig, StoreConfig, raw,
@@ -75,15 +76,12 @@ pub(super) fn check(raw: raw::Raw) -> Result<Config, Wrong> {
 
 fn zone(text: &str) -> Result<Tz, Wrong> {
     text.parse().map_err(|_| {
-        let name = |zone: &&Tz| zone.name();
-        let near = chrono_tz::TZ_VARIANTS.iter().max_by(|a, b| {
-            strsim::jaro_winkler(name(a), text).total_cmp(&strsim::jaro_winkler(name(b), text))
-        });
-        let wrong = Wrong::new("timezone", text, "no IANA time zone has this name");
-        match near {
-            Some(near) => wrong.help(format!("did you mean `{}`?", near.name())),
-            None => wrong,
-        }
+        let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let help = match nearest(text, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write it as \"Europe/Amsterdam\" or \"UTC\"".to_owned(),
+        };
+        Wrong::new("timezone", text, "no IANA time zone has this name").help(help)
     })
 }
 

@@ -129,11 +129,7 @@ pub(super) fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Confi
     let said = error.message().trim().to_owned();
     let (message, help) = match unknown_key(&said) {
         Some((key, known)) => {
-            let nearest = known
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(a, &key).total_cmp(&strsim::jaro_winkler(b, &key)));
-            let near = nearest.filter(|near| strsim::jaro_winkler(near, &key) > 0.7);
-            let help = match near {
+            let help = match nearest(&key, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known here: {}", known.join(", ")),
             };
@@ -142,6 +138,12 @@ pub(super) fn explain(error: &toml::de::Error, text: &str, path: &Path) -> Confi
         None => (said.lines().collect::<Vec<_>>().join(" "), None),
     };
     ConfigError::Wrong { path: path.to_owned(), line, column, message, help }
+}
+
+/// What somebody who wrote `text` may have meant.
+pub(super) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.map(|name| (strsim::jaro_winkler(name, text), name));
+    scored.filter(|(score, _)| *score > 0.75).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }
 
 /// The key and the known ones of "unknown field `x`, expected one of `a`, `b`".

@@ -69,6 +69,10 @@ fn what_is_wrong_is_named_with_its_place_and_the_cure() {
             "test.toml:1:1: timezone = \"Europe/Amsterdm\": no IANA time zone has this name | did you mean `Europe/Amsterdam`?",
         ),
         (
+            "timezone = 'Mars/Base'",
+            "test.toml:1:1: timezone = \"Mars/Base\": no IANA time zone has this name | write it as \"Europe/Amsterdam\" or \"UTC\"",
+        ),
+        (
             "\n[collect]\nlate = '30'",
             "test.toml:3:1: collect.late = \"30\": is no duration | such as \"90s\", \"30m\", \"1h30m\" or \"7d\"",
         ),

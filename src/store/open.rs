@@ -25,7 +25,7 @@ const MIGRATIONS: &[&str] = &[];
 /// `PRAGMA application_id`: "Athl", so that `file` and we know our own.
 const APPLICATION_ID: i64 = 0x4174_686c;
 
-/// A writer waits this many times a second for readers to finish.
+/// A writer waits for others this often, a second each.
 const BUSY_STEPS: u32 = 30;
 
 impl Store {
@@ -40,7 +40,8 @@ impl Store {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
         .map_err(|source| StoreError::sqlite(&path, source))?;
-        prepare(&connection, &config.store).map_err(|source| StoreError::sqlite(&path, source))?;
+        patiently(&stop, || prepare(&connection, &config.store))
+            .map_err(|source| StoreError::sqlite(&path, source))?;
         migrate(&connection, &path)?;
         in_transaction(&connection, &stop, |tx| {
             names::apply_mappings(tx, &config.principals)?;
@@ -144,6 +145,7 @@ pub(super) fn in_transaction<T>(
     result
 }
 
+/// Tries again for half a minute while others hold the file; each try waits a second.
 fn patiently(stop: &CancellationToken, step: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let mut tries = 0;
     loop {
