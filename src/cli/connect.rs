@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::out::warning;
 use crate::aws::{Aws, AwsError, AwsSettings, Connection};
 use crate::clock::Clock;
 use crate::config::{Config, ScopeConfig, env};
@@ -64,13 +65,17 @@ pub(super) fn target_name(scope: &ScopeConfig, region: Option<&Region>) -> Strin
     )
 }
 
-/// Connects every target side by side; one that fails stops no other.
+/// Connects every target side by side; one that fails stops no other. Two that turn out to be one scope are one.
 pub(super) async fn connect(config: &Config, aws: &Aws) -> (Vec<Connection>, Vec<Unreachable>) {
     let targets = targets(config);
     let results = join_all(targets.iter().map(|(scope, region)| aws.connect(scope, region.as_ref()))).await;
     let (mut connected, mut unreachable) = (Vec::new(), Vec::new());
     for ((scope, region), result) in targets.iter().zip(results) {
         match result {
+            Ok(connection) if connected.iter().any(|other: &Connection| other.scope == connection.scope) => {
+                let (name, scope) = (target_name(scope, region.as_ref()), connection.scope);
+                warning(&format!("{name} is {scope}, which another [[scope]] names too: it is read once"));
+            }
             Ok(connection) => connected.push(connection),
             Err(error) => unreachable.push(Unreachable { name: target_name(scope, region.as_ref()), error }),
         }

@@ -1,19 +1,23 @@
 //! `report`: who used what.
 
+use chrono::TimeDelta;
+
 use super::args::ReportArgs;
 use super::failure::{Failure, Outcome};
 use super::{Session, collect, out};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::config::time::parse_instant;
+use crate::domain::coverage::{Status, is_due};
 use crate::domain::price::Unit;
 use crate::domain::scope::Scope;
 use crate::domain::usage::Measures;
-use crate::domain::window::Window;
+use crate::domain::window::{Window, hours_of};
 use crate::report::{Coverage, UsageReport};
 use crate::store::{Reader, ScopeId};
 
 /// The span of a report that names none.
-const DEFAULT_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(7);
+const DEFAULT_SPAN: TimeDelta = TimeDelta::days(7);
 
 pub(super) fn report(session: &Session, args: &ReportArgs, clock: &Clock) -> Result<Outcome, Failure> {
     let now = clock.now();
@@ -65,11 +69,14 @@ pub(super) fn usage(
         let rest = lines.split_off(args.top);
         others = Some((rest.len(), sum(&rest)));
     }
-    let mut coverage = Coverage::default();
+    let (mut coverage, late) = (Coverage::default(), config.collect.late);
     for (id, scope) in chosen.as_ref().unwrap_or(&all) {
-        if reader.is_read(*id)? {
-            let late = config.collect.late;
-            collect::add(&mut coverage, reader, *id, &scope.to_string(), window, late, clock.now())?;
+        collect::add(&mut coverage, reader, *id, &scope.to_string(), window, late, clock.now())?;
+    }
+    // A scope that no pass could even connect to is not in the book: its hours are missing all the same.
+    for scope in configured(config).filter(|scope| chosen.is_none() && all.iter().all(|(_, s)| s != scope)) {
+        for hour in hours_of(window).filter(|hour| is_due(*hour + TimeDelta::hours(1), late, clock.now())) {
+            coverage.add(&scope.to_string(), hour, Status::None, None);
         }
     }
     Ok(UsageReport {
@@ -85,6 +92,15 @@ pub(super) fn usage(
         },
         zone: (config.timezone != chrono_tz::UTC).then(|| config.timezone.name().to_owned()),
         adjustments: reader.adjustments(window)?,
+    })
+}
+
+/// The scopes whose account and regions the configuration names.
+fn configured(config: &Config) -> impl Iterator<Item = Scope> {
+    config.scopes.iter().flat_map(|scope| {
+        scope.account.iter().flat_map(|account| {
+            scope.regions.iter().map(|region| Scope { account: account.clone(), region: region.clone() })
+        })
     })
 }
 

@@ -115,9 +115,7 @@ impl State {
         request_id: &str,
     ) -> Result<Reply, Refusal> {
         let who = asker.identity.arn();
-        let denied =
-            api == Api::GetQueryResults || self.faults.denied.iter().any(|denied| denied == api.action());
-        if denied {
+        if api == Api::GetQueryResults || self.faults.denies(api, &asker.scope) {
             return Err(Refusal::denied(&who, api.action(), "*"));
         }
         match api {

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::api::Api;
+use crate::domain::scope::Scope;
 
 /// What Athena does with an id of a batch that it does not know: UNVERIFIED either way, so both can be had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Faults {
     pub unprocessed: f64,
     /// IAM actions refused, such as `athena:BatchGetQueryExecution`.
     pub denied: Vec<String>,
+    /// Restricts `denied` to calls of one account and region.
+    pub denied_in: Option<Scope>,
     /// Workgroups whose executions may not be seen: the whole call is refused (UNVERIFIED for a batch).
     pub denied_workgroups: Vec<String>,
     /// BatchGetQueryExecution does not exist, as in other stand-ins for AWS.
@@ -74,6 +77,11 @@ impl Faults {
             unprocessed: share,
             ..Self::default()
         }
+    }
+
+    pub(super) fn denies(&self, api: Api, scope: &Scope) -> bool {
+        self.denied.iter().any(|denied| denied == api.action())
+            && self.denied_in.as_ref().is_none_or(|only| only == scope)
     }
 
     /// One draw per request, so that a seed means the same faults whatever the kinds are.

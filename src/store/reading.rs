@@ -62,13 +62,6 @@ impl Reader {
             .collect())
     }
 
-    /// Whether this scope's event history, or a file of it, was ever read.
-    pub fn is_read(&self, scope: ScopeId) -> Result<bool, StoreError> {
-        let read =
-            || self.connection.prepare_cached("SELECT 1 FROM walked WHERE scope_id = ?1")?.exists([scope.0]);
-        read().map_err(|source| self.sqlite(source))
-    }
-
     /// Executions of `window` that were found after retention had frozen their hour.
     pub fn adjustments(&self, window: Window) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(sum(executions), 0) FROM adjustment_hourly WHERE hour_epoch >= ?1 / 3600 * 3600 AND hour_epoch < ?2";

@@ -10,5 +10,6 @@ mod flow;
 mod layers;
 mod oracle;
 mod schema;
+mod scopes;
 mod traps;
 mod world;

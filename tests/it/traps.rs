@@ -405,9 +405,14 @@ async fn trap_23_every_region_is_read_and_one_that_fails_stops_no_other() {
         book.scopes.push(scope);
     }
     busy(&book, 1, 60);
+    let denied = vec!["cloudtrail:LookupEvents".to_owned()];
+    book.world.set_faults(Faults { denied, denied_in: Some(book.scopes[1].clone()), ..Faults::default() });
+    let report = book.tick().await;
+    let failed: Vec<&str> = report.failures.iter().map(|failure| failure.scope.as_str()).collect();
+    assert_eq!(failed, ["111122223333/eu-west-1"]);
+    let regions = "SELECT region, count(*), sum(state = 'SUCCEEDED') FROM query_log GROUP BY 1";
+    assert_eq!(book.rows(regions), ["ap-southeast-1 | 1 | 1", "us-east-1 | 1 | 1"]);
+    book.world.set_faults(Faults::default());
     book.tick().await;
-    assert_eq!(
-        book.rows("SELECT region, count(*) FROM query_log GROUP BY 1"),
-        ["ap-southeast-1 | 1", "eu-west-1 | 1", "us-east-1 | 1"]
-    );
+    assert_eq!(book.rows(regions), ["ap-southeast-1 | 1 | 1", "eu-west-1 | 1 | 1", "us-east-1 | 1 | 1"]);
 }
