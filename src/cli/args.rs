@@ -15,7 +15,7 @@ pub(super) struct Cli {
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) config: Option<PathBuf>,
 
-    /// Database file, instead of [store] path
+    /// Database file, instead of the configured one
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) db: Option<PathBuf>,
 

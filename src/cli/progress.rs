@@ -17,7 +17,7 @@ pub(super) async fn show<T>(progress: Arc<Progress>, work: impl Future<Output = 
         return work.await;
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
         bar.set_style(style);
     }
     let began = tokio::time::Instant::now();

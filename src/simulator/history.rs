@@ -1,19 +1,30 @@
 //! CloudTrail's event history of one scope: calls, rendered as records when asked for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::identity::Actor;
-use super::lookup::Walks;
 use crate::domain::scope::Scope;
+
+/// One walk through a trail: the pages that follow its first are cut from what that one found.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// The request that began it, without a token.
+    pub(super) request: Map<String, Value>,
+    pub(super) began: DateTime<Utc>,
+    /// Positions in the trail, newest event first.
+    pub(super) found: Vec<u32>,
+}
 
 /// The events of one account and region, and the walks through them.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     pub(super) events: Vec<Recorded>,
-    pub(super) walks: Walks,
+    /// Pages under way, by the secret part of their tokens.
+    pub(super) walks: HashMap<String, Walk>,
 }
 
 /// One event. Its record is made on demand, so that hundreds of thousands fit in memory.

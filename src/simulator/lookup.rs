@@ -3,12 +3,10 @@
 //! A walk's result set is pinned when its first page is asked for: later pages never show an event that became
 //! visible meanwhile. AWS does not say which it does; pinned is the harder case for a reader, who must come back.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::history::{Recorded, Trail};
+use super::history::{Recorded, Trail, Walk};
 use super::request::Refusal;
 use crate::domain::scope::Scope;
 
@@ -18,19 +16,6 @@ const HISTORY: TimeDelta = TimeDelta::days(90);
 const TOKEN_LIFE: TimeDelta = TimeDelta::hours(1);
 /// The largest page, and the default.
 const PAGE: u64 = 50;
-
-/// Pages under way, by the secret part of their tokens.
-#[derive(Debug, Default)]
-pub(super) struct Walks(HashMap<String, Walk>);
-
-#[derive(Debug)]
-struct Walk {
-    /// The request that began it, without a token.
-    request: Map<String, Value>,
-    began: DateTime<Utc>,
-    /// Positions in the trail, newest event first.
-    found: Vec<u32>,
-}
 
 /// One attribute and its value.
 struct Attribute {
@@ -55,16 +40,16 @@ pub(super) fn lookup(
         Some("insight") => return Ok(json!({ "Events": [] })),
         Some(_) => return Err(Refusal::new("InvalidEventCategoryException", "The category is not valid.")),
     }
-    trail.walks.0.retain(|_, walk| now - walk.began < TOKEN_LIFE);
+    trail.walks.retain(|_, walk| now - walk.began < TOKEN_LIFE);
     let (secret, offset) = match token {
         None | Some(Value::Null) => {
             let found = find(&trail.events, attribute.as_ref(), start, end, now);
-            trail.walks.0.insert(secret.clone(), Walk { request: request.clone(), began: now, found });
+            trail.walks.insert(secret.clone(), Walk { request: request.clone(), began: now, found });
             (secret, 0)
         }
         Some(token) => token.as_str().and_then(split_token).ok_or_else(bad_token)?,
     };
-    let walk = trail.walks.0.get(&secret).filter(|walk| walk.request == request).ok_or_else(bad_token)?;
+    let walk = trail.walks.get(&secret).filter(|walk| walk.request == request).ok_or_else(bad_token)?;
     let rest = walk.found.get(offset..).ok_or_else(bad_token)?;
     let events: Vec<Value> = rest
         .iter()
@@ -76,7 +61,7 @@ pub(super) fn lookup(
     if rest.len() > page {
         answer["NextToken"] = json!(format!("{secret}{:x}", offset + page));
     } else if offset == 0 {
-        trail.walks.0.remove(&secret);
+        trail.walks.remove(&secret);
     }
     Ok(answer)
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, params};
 
-use super::events::touch;
+use super::marks::touch;
 use super::names::Names;
+use super::numbers::{rule_number, state_number};
 use super::{ScopeId, Store, StoreError, epoch, signed};
 use crate::config::Config;
-use crate::domain::execution::{Answer, ExecutionId, QueryExecution, State};
+use crate::domain::execution::{Answer, ExecutionId, QueryExecution};
 use crate::domain::price::{BillingRule, Charge};
 use crate::domain::scope::Scope;
 use crate::domain::sql::{self, QueryTextPolicy};
@@ -267,30 +268,5 @@ impl Desk<'_> {
                 if is_code { format!("{code}: [redacted]") } else { "[redacted]".to_owned() }
             }
         }
-    }
-}
-
-/// How a state is stored; the views of `schema.sql` say the same.
-fn state_number(state: State) -> i64 {
-    match state {
-        State::Queued => 1,
-        State::Running => 2,
-        State::Succeeded => 3,
-        State::Failed => 4,
-        State::Cancelled => 5,
-    }
-}
-
-/// How a billing rule is stored; the views of `schema.sql` say the same.
-pub(super) fn rule_number(rule: BillingRule) -> i64 {
-    match rule {
-        BillingRule::Unknown => 0,
-        BillingRule::Pending => 1,
-        BillingRule::FreeFailed => 2,
-        BillingRule::Capacity => 3,
-        BillingRule::FreeReused => 4,
-        BillingRule::FreeDdl => 5,
-        BillingRule::Minimum => 6,
-        BillingRule::Scan => 7,
     }
 }

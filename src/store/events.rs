@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::marks::{touch, touch_hours};
 use super::names::{self, Names};
+use super::numbers::event_number;
 use super::walked::{self, Walk};
 use super::{ScopeId, Store, StoreError, epoch};
 use crate::config::PrincipalMapping;
@@ -105,7 +107,7 @@ impl Page<'_> {
         if let Origin::Lookup { scope, name, walked: Some(window) } = origin {
             walked::insert(self.tx, *scope, Walk::Name(*name), *window)?;
             if *name == EventName::StartQueryExecution {
-                walked::touch_hours(self.tx, *scope, *window)?;
+                touch_hours(self.tx, *scope, *window)?;
             }
         }
         Ok(applied)
@@ -126,7 +128,7 @@ impl Page<'_> {
         let row = self.tx.prepare_cached(sql)?.insert(params![
             scope.0,
             event.id.as_str(),
-            number(event.name),
+            event_number(event.name),
             epoch(event.at),
             self.names.principal(&event.principal, self.mappings)?,
             self.names.optional(event.role.as_deref())?,
@@ -263,7 +265,7 @@ impl Page<'_> {
             (None, Origin::Lookup { scope, .. }) => Some(*scope),
             (None, Origin::Files) => None,
         };
-        let (name, at) = (record.name.map(number), record.at.map(epoch));
+        let (name, at) = (record.name.map(event_number), record.at.map(epoch));
         let event_id = record.event_id.as_ref().map(|id| id.as_str());
         let key =
             serde_json::json!([scope.map(|scope| scope.0), event_id, name, at, record.reason]).to_string();
@@ -281,23 +283,6 @@ impl Page<'_> {
             Some((scope, at)) => touch(self.tx, scope, at),
             None => Ok(()),
         }
-    }
-}
-
-/// The hour that `at` (Unix seconds) lies in is to be built again.
-pub(super) fn touch(tx: &Connection, scope: ScopeId, at: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT OR IGNORE INTO touched VALUES (?1, ?2 / 3600 * 3600)")?
-        .execute([scope.0, at])
-        .map(drop)
-}
-
-/// How an event name is stored; the views of `schema.sql` say the same.
-pub(super) fn number(name: EventName) -> i64 {
-    match name {
-        EventName::StartQueryExecution => 1,
-        EventName::BatchGetQueryExecution => 2,
-        EventName::GetQueryRuntimeStatistics => 3,
-        EventName::GetQueryExecution => 4,
     }
 }
 

@@ -10,7 +10,9 @@ mod error;
 mod events;
 mod laws;
 mod lock;
+mod marks;
 mod names;
+mod numbers;
 mod open;
 mod reading;
 mod reprice;
@@ -39,6 +41,9 @@ pub use reading::Reader;
 pub use retention::Purged;
 pub use rollup::RolledUp;
 pub use show::{Execution, Sighting};
+
+/// `PRAGMA user_version` of `schema.sql`; `open` migrates to it.
+const VERSION: i64 = 1;
 
 /// The row of a scope in this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

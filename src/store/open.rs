@@ -11,13 +11,10 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Lock;
-use super::{Store, StoreError, backup, names, reprice, rollup};
+use super::{Store, StoreError, VERSION, backup, names, reprice, rollup};
 use crate::config::{Config, Journal, StoreConfig};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
-
-/// `PRAGMA user_version` of `schema.sql`. Version n is reached from n - 1 by the migration at index n - 2.
-pub(super) const VERSION: i64 = 1;
 
 /// What leads from version 1 to 2, from 2 to 3 and so on.
 const MIGRATIONS: &[&str] = &[];

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
-use super::open::VERSION;
-use super::{ScopeId, Store, StoreError, epoch, instant, unsigned};
+use super::marks::frozen_before;
+use super::{ScopeId, Store, StoreError, VERSION, epoch, instant, unsigned};
 use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::Window;
 
@@ -84,21 +84,4 @@ impl Store {
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(self.path())
     }
-}
-
-pub(super) fn frozen_before(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let value: Option<String> = meta(connection, "frozen_before")?;
-    Ok(value.and_then(|text| text.parse().ok()))
-}
-
-pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()
-}
-
-pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    connection.prepare_cached(sql)?.execute([key, value]).map(drop)
 }

@@ -2,12 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::answers::rule_number;
-use super::events::touch;
+use super::marks::{frozen_before, meta, set_meta, touch};
 use super::names::Names;
-use super::reading::{frozen_before, meta, set_meta};
+use super::numbers::{rule_number, terminal_state};
 use super::{ScopeId, instant, signed, unsigned};
-use crate::domain::execution::{ExecutionId, QueryExecution, State};
+use crate::domain::execution::{ExecutionId, QueryExecution};
 use crate::domain::price::Pricing;
 use crate::domain::scope::{AccountId, Region, Scope};
 
@@ -72,7 +71,7 @@ fn reprice(tx: &Connection, pricing: &Pricing, after: i64, last: i64) -> rusqlit
         let workgroup: Option<String> = row.get(5)?;
         let told = QueryExecution {
             id,
-            state: terminal(row.get(6)?),
+            state: terminal_state(row.get(6)?),
             statement_type: row.get(7)?,
             substatement_type: row.get(8)?,
             scanned_bytes: row.get::<_, Option<i64>>(9)?.map(unsigned),
@@ -105,13 +104,4 @@ fn reprice(tx: &Connection, pricing: &Pricing, after: i64, last: i64) -> rusqlit
         }
     }
     Ok(())
-}
-
-/// Only finished executions are priced, and they are in one of three states.
-fn terminal(number: Option<i64>) -> State {
-    match number {
-        Some(4) => State::Failed,
-        Some(5) => State::Cancelled,
-        _ => State::Succeeded,
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
-use super::reading::{frozen_before, meta, set_meta};
+use super::marks::{frozen_before, meta, set_meta};
 use super::{Store, StoreError, epoch, instant};
 use crate::domain::day;
 

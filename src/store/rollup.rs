@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, params};
 
 use super::coverage;
-use super::reading::{frozen_before, meta, set_meta};
+use super::marks::{frozen_before, meta, set_meta};
 use super::{ScopeId, Store, StoreError, epoch, instant};
 use crate::domain::day;
 

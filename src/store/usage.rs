@@ -6,9 +6,9 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Row, params};
 
-use super::reading::{Reader, frozen_before};
+use super::marks::frozen_before;
 use super::rollup::{MEASURES, SUMS, day_number, month_number};
-use super::{ScopeId, StoreError, epoch, instant, unsigned};
+use super::{Reader, ScopeId, StoreError, epoch, instant, unsigned};
 use crate::domain::day;
 use crate::domain::usage::{Dimension, Measures, UsageLine};
 use crate::domain::window::Window;

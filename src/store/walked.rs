@@ -1,13 +1,13 @@
 //! Which event time each walk has read.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
-use super::events::{number, touch};
+use super::numbers::event_number;
 use super::reading::Reader;
 use super::{ScopeId, Store, StoreError, epoch, instant};
 use crate::domain::event::EventName;
-use crate::domain::window::{Intervals, Window, hours_of};
+use crate::domain::window::{Intervals, Window};
 
 /// A walk of LookupEvents, or the hours that trail files spoke of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Walk {
     fn number(self) -> i64 {
         match self {
             Self::Files => 0,
-            Self::Name(name) => number(name),
+            Self::Name(name) => event_number(name),
         }
     }
 }
@@ -79,11 +79,4 @@ pub(super) fn insert(tx: &Connection, scope: ScopeId, walk: Walk, window: Window
     tx.prepare_cached("INSERT INTO walked VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![scope.0, walk.number(), start, end])
         .map(drop)
-}
-
-/// Every hour a window touches is to be built again.
-pub(super) fn touch_hours(tx: &Connection, scope: ScopeId, window: Window) -> rusqlite::Result<()> {
-    // One hour more: the next one's coverage may now be open instead of unknown.
-    let wide = Window { start: window.start, end: window.end + TimeDelta::seconds(1) };
-    hours_of(wide).try_for_each(|hour| touch(tx, scope, epoch(hour)))
 }
