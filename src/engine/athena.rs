@@ -1,6 +1,6 @@
 //! BatchGetQueryExecution, 50 ids a call; GetQueryExecution for what a batch will not tell.
 //!
-//! One bad id never loses the others of its batch: a refused batch is halved, unprocessed ids are asked again and
+//! One bad id never loses the others of its batch: a refused or denied batch is halved, unprocessed ids are asked again and
 //! then singly. Which error codes unprocessed ids carry is UNVERIFIED, so only the single answer decides.
 
 mod told;
@@ -22,6 +22,9 @@ const BATCH: &str = "athena:BatchGetQueryExecution";
 const GET: &str = "athena:GetQueryExecution";
 /// Rounds beyond the SDK's own retries, 1 s to 16 s apart.
 const ROUNDS: u32 = 5;
+/// A denied batch is halved down to this many ids, which are then asked singly: one workgroup that may not be seen
+/// (UNVERIFIED: AWS may refuse the whole call for it) costs the others of its batch few calls more.
+const DENIED_SINGLY: usize = 8;
 /// Batches that never worked and fail this often while a single id is answered are taken for unavailable.
 const BATCH_FAILURES: u32 = 3;
 
@@ -39,6 +42,14 @@ struct Chunk {
     ids: Vec<ExecutionId>,
     /// Left unprocessed before: the next time they are asked singly.
     again: bool,
+}
+
+impl Chunk {
+    fn halves(self) -> [Self; 2] {
+        let Self { mut ids, again } = self;
+        let right = ids.split_off(ids.len() / 2);
+        [ids, right].map(|ids| Self { ids, again })
+    }
 }
 
 impl Athena {
@@ -61,6 +72,7 @@ impl Athena {
         let mut answers = Vec::with_capacity(ids.len());
         let mut singles = Vec::new();
         let mut work = vec![Chunk { ids: ids.to_vec(), again: false }];
+        let mut denied = None;
         while let Some(chunk) = work.pop() {
             if self.batch_unavailable().is_some() {
                 singles.extend(chunk.ids);
@@ -80,12 +92,20 @@ impl Athena {
                         _ => work.push(Chunk { ids: missing, again: true }),
                     }
                 }
-                Told::Refused if chunk.ids.len() > 1 => {
-                    let (left, right) = chunk.ids.split_at(chunk.ids.len() / 2);
-                    work.extend([left, right].map(|half| Chunk { ids: half.to_vec(), again: chunk.again }));
+                Told::Refused if chunk.ids.len() > 1 => work.extend(chunk.halves()),
+                Told::Denied(error) => {
+                    denied = Some(error);
+                    if chunk.ids.len() > DENIED_SINGLY {
+                        work.extend(chunk.halves());
+                    } else {
+                        singles.extend(chunk.ids);
+                    }
                 }
                 Told::Refused | Told::Unavailable => singles.extend(chunk.ids),
             }
+        }
+        if let Some(error) = denied.filter(|_| !self.batch_worked.load(Ordering::Relaxed)) {
+            self.give_up_batches(&error);
         }
         for id in singles {
             let answer = self.get(&id).await?;
@@ -146,7 +166,8 @@ impl Athena {
             match error.kind() {
                 FaultKind::Throttled => {}
                 FaultKind::Invalid => return Ok(Told::Refused),
-                FaultKind::Denied | FaultKind::UnknownAction => return Ok(self.give_up_batches(&error)),
+                FaultKind::Denied => return Ok(Told::Denied(error)),
+                FaultKind::UnknownAction => return Ok(self.give_up_batches(&error)),
                 FaultKind::Transient if rounds < ROUNDS => {
                     failures += 1;
                     // Some stand-ins for AWS answer an action they do not have with HTTP 500.
@@ -183,6 +204,8 @@ enum Told {
     Answers(Vec<(ExecutionId, Answer)>),
     /// The whole call, because of some id in it.
     Refused,
+    /// The whole call, because of the action or of some workgroup in it.
+    Denied(CallError),
     Unavailable,
 }
 

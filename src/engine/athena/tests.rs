@@ -62,6 +62,22 @@ async fn without_batches_every_id_is_asked_singly_and_batches_never_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_workgroup_that_may_not_be_seen_costs_the_others_of_its_batch_little() {
+    let (world, athena, mut ids) = athena(49).await;
+    let hidden = StartSpec { workgroup: "hr".to_owned(), ..StartSpec::at(noon() - TimeDelta::hours(1)) };
+    ids.insert(20, ExecutionId::parse(&world.start(hidden)).expect("an id"));
+    world.set_faults(Faults { denied_workgroups: vec!["hr".to_owned()], ..Faults::default() });
+    let answers = athena.lookup(&ids).await.expect("answered");
+    assert_eq!((answers.len(), known(&answers)), (50, 49));
+    assert!(matches!(answers.iter().find(|(id, _)| *id == ids[20]), Some((_, Answer::Denied(_)))));
+    assert!(athena.batch_unavailable().is_none(), "the next batch may have none of that workgroup");
+    let calls = world.calls();
+    let (batches, singles) =
+        (calls.of(Api::BatchGetQueryExecution).total(), calls.of(Api::GetQueryExecution).total());
+    assert!(batches <= 7 && singles <= 8, "{batches} batches, {singles} singles");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_denied_execution_names_the_missing_permission() {
     let (world, athena, ids) = athena(1).await;
     world.set_faults(Faults { denied: vec![BATCH.to_owned(), GET.to_owned()], ..Faults::default() });
