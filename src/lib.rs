@@ -55,12 +55,15 @@
 //! `src/domain/principal.rs`.
 
 pub mod aws;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod report;
+pub mod rules;
+pub mod service;
 pub mod simulator;
 pub mod source;
 pub mod stages;

@@ -2,6 +2,8 @@
 //!
 //! Every text from a record is other people's text: [`printable`] keeps it from moving the cursor.
 
+pub mod alert;
+
 use std::fmt::Write;
 
 use bytesize::ByteSize;
@@ -86,11 +88,13 @@ impl Coverage {
         let mut text = match (due, self.missing.len()) {
             (0, _) => "no hour of this span is due yet".to_owned(),
             (_, 0) => format!("all {due} due hours complete"),
-            (_, missing) => format!("{} of {due} due hours complete, {missing} not:", self.complete),
+            (_, _) => format!("{} of {due} due hours complete", self.complete),
         };
         if self.open > 0 {
-            let _ =
-                write!(text, "{}{} not yet due", if self.missing.is_empty() { ", " } else { " " }, self.open);
+            let _ = write!(text, ", {} not yet due", self.open);
+        }
+        if !self.missing.is_empty() {
+            let _ = write!(text, "; {} not complete:", self.missing.len());
         }
         let spans = self.spans();
         for (scope, window, what) in spans.iter().take(SHOWN) {
@@ -363,7 +367,7 @@ mod tests {
         coverage.add("a", hour(4), Status::Partial, Some("1 gone".to_owned()));
         coverage.add("a", hour(5), Status::Open, None);
         insta::assert_snapshot!(coverage.text(), @r"
-        1 of 5 due hours complete, 4 not: 1 not yet due
+        1 of 5 due hours complete, 1 not yet due; 4 not complete:
           a  1970-01-01 01:00 to 1970-01-01 04:00  not walked
           a  1970-01-01 04:00 to 1970-01-01 05:00  partial: 1 gone
         ");

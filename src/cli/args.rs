@@ -50,6 +50,21 @@ pub(super) enum Command {
     )]
     Collect(CollectArgs),
 
+    /// Collect every hour, judge, and tell whom the rules name; until Ctrl-C or SIGTERM
+    #[command(
+        after_help = "Examples:\n  athena-ledger run          the service\n  athena-ledger run --once   one full pass with alerts, for cron and timers"
+    )]
+    Run(RunArgs),
+
+    /// What the rules found, and what became of telling it
+    #[command(
+        after_help = "Examples:\n  athena-ledger alerts\n  athena-ledger alerts test ops     a test message to the channel ops\n  athena-ledger alerts retry        once more what was given up"
+    )]
+    Alerts {
+        #[command(subcommand)]
+        command: Option<AlertsCommand>,
+    },
+
     /// Who used what: executions, bytes scanned, cost, and how complete the span is
     #[command(
         after_help = "Examples:\n  athena-ledger report                              the last 7 days by principal\n  athena-ledger report --since 2026-11-01 --by team\n  athena-ledger report --since 24h --by query --top 10\n  athena-ledger --json report --by day | jq .total"
@@ -116,6 +131,10 @@ pub(super) struct ReportArgs {
     #[arg(long, value_enum, default_value = "principal", value_name = "B")]
     pub(super) by: By,
 
+    /// Yesterday (or the day of --since) as the daily digest tells it
+    #[arg(long, conflicts_with_all = ["until", "by", "scope", "top"])]
+    pub(super) digest: bool,
+
     /// Only this scope: its configured name, an account, a region, or account/region
     #[arg(long, value_name = "S")]
     pub(super) scope: Option<String>,
@@ -126,7 +145,38 @@ pub(super) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// One pass, its alerts and deliveries, then exit; skipped while another one runs
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AlertsCommand {
+    /// The newest alerts, and where they were delivered [default]
+    List {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        top: usize,
+    },
+    /// Send a test message
+    Test {
+        /// Name of a [[channel]]; without one to all
+        channel: Option<String>,
+    },
+    /// Try again what was given up, or one alert whatever became of it
+    Retry {
+        /// Its id, from `alerts list`
+        id: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CheckArgs {
+    /// Send a test message to every channel
+    #[arg(long)]
+    pub(super) send: bool,
+
     /// Also try what is optional or slow: GetQueryExecution, a check of every page of the database
     #[arg(long)]
     pub(super) probe: bool,

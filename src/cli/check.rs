@@ -6,18 +6,24 @@ use chrono::{SubsecRound, TimeDelta};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::test_message;
 use super::args::CheckArgs;
 use super::connect;
 use super::failure::{Failure, Outcome, chain};
 use super::{Session, out};
 use crate::aws::{Aws, Connection};
+use crate::channel::Channel;
 use crate::clock::Clock;
+use crate::config::ChannelConfig;
+use crate::config::secret::Source;
 use crate::domain::event::EventName;
 use crate::domain::execution::{Answer, ExecutionId};
 use crate::domain::window::Window;
 use crate::engine::athena::Athena;
+use crate::report::alert::explain;
 use crate::report::{bytes, count, printable};
 use crate::source::lookup_events::LookupEvents;
+use crate::stages;
 use crate::store::{Reader, StoreError};
 
 /// No query has this id; asking for it shows what we may ask.
@@ -53,7 +59,7 @@ pub(super) async fn check(
     }
     let clock = Clock::system();
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
-    let (connections, unreachable) = connect::connect(&session.config, &aws).await;
+    let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
     for scope in unreachable {
         let cause = chain(&scope.error, scope.error.help().as_deref());
         lines.add(Grade::Bad, scope.name, format!("credentials: {cause}"));
@@ -72,7 +78,63 @@ pub(super) async fn check(
         }
         Err(error) => lines.add(Grade::Bad, "database", chain(&error, error.help().as_deref())),
     }
+    telling(&mut lines, &session, args.send, &clock).await;
     tell(&session, &lines)
+}
+
+/// Each rule in a sentence, each channel's address and secret, and with `send` a message to it.
+async fn telling(lines: &mut Lines, session: &Session, send: bool, clock: &Clock) {
+    let config = &session.config;
+    for rule in &config.rules {
+        let channels = config.channels_of(&rule.channels);
+        let to = if channels.is_empty() {
+            "no channel: `alerts list` has it".to_owned()
+        } else {
+            channels.join(", ")
+        };
+        lines.add(
+            Grade::Good,
+            format!("rule {}", printable(&rule.name)),
+            format!("{} -> {to}", explain(rule)),
+        );
+    }
+    if config.channels.is_empty() {
+        lines.add(
+            Grade::Good,
+            "channels",
+            "none is configured; README says how to reach Slack in two minutes",
+        );
+    }
+    for channel in &config.channels {
+        let name = format!("channel {}", printable(&channel.name));
+        let result = match Channel::new(channel) {
+            Ok(channel) if send => channel.send(&test_message(clock), clock.now().timestamp()).await,
+            Ok(channel) => channel.ready(),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) if send => lines.add(Grade::Good, name, "took a test message"),
+            Ok(()) => {
+                lines.add(Grade::Good, name, format!("address from {}; --send tries it", place(channel)))
+            }
+            Err(error) => lines.add(Grade::Bad, name, chain(&error, error.help().as_deref())),
+        }
+    }
+    if let Some(digest) = &config.digest {
+        let to = config.channels_of(&digest.channels).join(", ");
+        lines.add(
+            Grade::Good,
+            "digest",
+            format!("at {} {} -> {to}", digest.at.format("%H:%M"), config.timezone),
+        );
+    }
+}
+
+/// Where an address comes from; a webhook's own may be shown up to its path.
+fn place(channel: &ChannelConfig) -> String {
+    let place = channel.url.place();
+    let host = place.split('/').take(3).collect::<Vec<_>>().join("/");
+    if matches!(channel.url, Source::Here(_)) { host } else { place }
 }
 
 /// Each IAM action, tried on something harmless.
@@ -180,6 +242,17 @@ fn database(lines: &mut Lines, session: &Session, reader: &Reader, probe: bool) 
                 ),
             );
         }
+    }
+    let (owed, given_up) = reader.outbox()?;
+    if given_up > 0 {
+        lines.add(
+            Grade::Warn,
+            "alerts",
+            format!("{} given up; `athena-ledger alerts retry` tries again", count(given_up, "delivery")),
+        );
+    }
+    if owed > 0 {
+        lines.add(Grade::Good, "alerts", format!("{owed} waiting to be delivered"));
     }
     for law in reader.laws()? {
         match law.off_by {

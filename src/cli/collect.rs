@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::args::CollectArgs;
-use super::connect::{self, Unreachable};
+use super::connect;
 use super::failure::{Failure, Outcome, chain};
 use super::{Session, out, progress};
 use crate::aws::Aws;
@@ -16,6 +16,7 @@ use crate::config::time::parse_instant;
 use crate::domain::window::Window;
 use crate::report::{Coverage, count};
 use crate::source::trail_files::TrailFiles;
+use crate::stages::connect::Unreachable;
 use crate::stages::{self, Report, ScopeReport};
 use crate::store::{Counts, ScopeId, Store};
 
@@ -29,12 +30,12 @@ pub(super) async fn collect(
     let files =
         if args.files.is_empty() { None } else { Some(TrailFiles::open(&args.files).map_err(file_failure)?) };
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
-    let (connections, unreachable) = connect::connect(&session.config, &aws).await;
+    let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
     if files.is_none() && connections.is_empty() {
         return Err(nothing_connected(unreachable));
     }
-    let store = Store::open(Arc::clone(&session.config), stop.clone())?;
-    let ctx = connect::context(Arc::clone(&session.config), clock, store, connections, stop).await?;
+    let store = Arc::new(Store::open(Arc::clone(&session.config), stop.clone())?);
+    let ctx = stages::connect::context(Arc::clone(&session.config), clock, store, connections, stop).await?;
     let shown = Arc::clone(&ctx.progress);
     let report = match files {
         Some(files) => progress::show(shown, stages::tick_files(&ctx, files)).await?,
@@ -83,7 +84,7 @@ fn file_failure(error: crate::source::trail_files::FileError) -> Failure {
 }
 
 /// How complete the pass's span is: the asked one, or all since the scope's first walked hour.
-fn coverage(ctx: &stages::Ctx, asked: Option<Window>) -> Result<Coverage, Failure> {
+pub(super) fn coverage(ctx: &stages::Ctx, asked: Option<Window>) -> Result<Coverage, Failure> {
     let reader = ctx.store.reader()?;
     let now = ctx.clock.now();
     let mut coverage = Coverage::default();
@@ -121,7 +122,7 @@ pub(super) fn add(
     Ok(())
 }
 
-fn tell(
+pub(super) fn tell(
     session: &Session,
     report: Report,
     unreachable: &[Unreachable],

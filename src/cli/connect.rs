@@ -1,27 +1,10 @@
-//! The configured scopes, connected: what a pass runs in.
+//! Which AWS: the one over the network, or the simulated one in process.
 
-use std::sync::Arc;
-
-use futures_util::future::join_all;
-use tokio_util::sync::CancellationToken;
-
-use super::failure::Failure;
-use super::out::warning;
-use crate::aws::{Aws, AwsError, AwsSettings, Connection};
+use crate::aws::AwsSettings;
 use crate::clock::Clock;
 use crate::config::{Config, ScopeConfig, env};
-use crate::domain::scope::{Region, Scope};
-use crate::engine::athena::Athena;
+use crate::domain::scope::Scope;
 use crate::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, World, home};
-use crate::source::lookup_events::LookupEvents;
-use crate::stages::{Ctx, Progress, ScopeCtx};
-use crate::store::Store;
-
-/// A configured scope that could not be connected.
-pub(super) struct Unreachable {
-    pub(super) name: String,
-    pub(super) error: AwsError,
-}
 
 /// AWS over the network, as the configuration and the environment have it.
 pub(super) fn settings(config: &Config, clock: Clock) -> AwsSettings {
@@ -37,68 +20,4 @@ pub(super) fn simulated(config: &Config, clock: Clock, world: &World) -> AwsSett
 /// A scope of the simulated company.
 pub(super) fn simulated_scope(scope: Scope) -> ScopeConfig {
     ScopeConfig { account: Some(scope.account), regions: vec![scope.region], ..ScopeConfig::default() }
-}
-
-/// Every configured account and region; without any, the SDK's own.
-pub(super) fn targets(config: &Config) -> Vec<(ScopeConfig, Option<Region>)> {
-    let own = [ScopeConfig::default()];
-    let scopes = if config.scopes.is_empty() { own.as_slice() } else { &config.scopes };
-    scopes
-        .iter()
-        .flat_map(|scope| {
-            let regions: Vec<Option<Region>> = match scope.regions.as_slice() {
-                [] => vec![None],
-                regions => regions.iter().cloned().map(Some).collect(),
-            };
-            regions.into_iter().map(|region| (scope.clone(), region))
-        })
-        .collect()
-}
-
-/// What a target is called in messages, before its account is known.
-pub(super) fn target_name(scope: &ScopeConfig, region: Option<&Region>) -> String {
-    let account = scope.name.as_deref().or(scope.account.as_ref().map(|account| account.as_str()));
-    format!(
-        "{}/{}",
-        account.unwrap_or("default account"),
-        region.map_or("default region", |region| region.as_str())
-    )
-}
-
-/// Connects every target side by side; one that fails stops no other. Two that turn out to be one scope are one.
-pub(super) async fn connect(config: &Config, aws: &Aws) -> (Vec<Connection>, Vec<Unreachable>) {
-    let targets = targets(config);
-    let results = join_all(targets.iter().map(|(scope, region)| aws.connect(scope, region.as_ref()))).await;
-    let (mut connected, mut unreachable) = (Vec::new(), Vec::new());
-    for ((scope, region), result) in targets.iter().zip(results) {
-        match result {
-            Ok(connection) if connected.iter().any(|other: &Connection| other.scope == connection.scope) => {
-                let (name, scope) = (target_name(scope, region.as_ref()), connection.scope);
-                warning(&format!("{name} is {scope}, which another [[scope]] names too: it is read once"));
-            }
-            Ok(connection) => connected.push(connection),
-            Err(error) => unreachable.push(Unreachable { name: target_name(scope, region.as_ref()), error }),
-        }
-    }
-    (connected, unreachable)
-}
-
-/// What the stages need, around an open store.
-pub(super) async fn context(
-    config: Arc<Config>,
-    clock: Clock,
-    store: Store,
-    connections: Vec<Connection>,
-    stop: CancellationToken,
-) -> Result<Ctx, Failure> {
-    let mut scopes = Vec::new();
-    for connection in connections {
-        scopes.push(ScopeCtx {
-            id: store.scope(&connection.scope).await?,
-            scope: connection.scope.clone(),
-            source: LookupEvents::new(&connection),
-            engine: Athena::new(&connection),
-        });
-    }
-    Ok(Ctx { config, clock, store, scopes, stop, progress: Arc::new(Progress::default()) })
 }

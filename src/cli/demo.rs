@@ -10,12 +10,17 @@ use super::args::{By, DemoArgs, ReportArgs};
 use super::failure::{Failure, Outcome};
 use super::{Session, connect, out, report};
 use crate::aws::Aws;
+use crate::channel::{Channel, idempotency_key};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::secret::Source;
+use crate::config::{ChannelConfig, ChannelKind, Config};
+use crate::domain::alert::Message;
 use crate::domain::scope::Scope;
 use crate::domain::usage::Dimension;
 use crate::domain::window::Window;
+use crate::report::alert::text;
 use crate::report::{bytes, count, dollars};
+use crate::simulator::receiver::Receiver;
 use crate::simulator::scenario::{self, Truth};
 use crate::simulator::{self, Faults, World};
 use crate::stages::{self, ScopeReport};
@@ -28,6 +33,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Part of all calls that fails, in every way the simulated AWS knows.
 const FAULTS: f64 = 0.02;
 const SEED: u64 = 7;
+const SHOWN_ALERTS: usize = 1_000;
 
 pub(super) async fn demo(
     session: Session,
@@ -53,11 +59,20 @@ pub(super) async fn demo(
     let began = std::time::Instant::now();
     out::note("a simulated week of a company's Athena, collected every simulated hour through throttling,");
     out::note("faults and late events, as `athena-ledger collect` would on a real account");
+    let receiver = Receiver::start().await?;
+    let config = Arc::new(Config { channels: vec![loopback(&receiver)], ..Config::clone(&config) });
     let total = live_through(&config, &clock, &world, end, stop.clone()).await?;
+    deliver(&config, &clock, stop).await?;
     let session = Session { config, ..session };
     let reader = Reader::open(&path)?;
-    let report_args =
-        ReportArgs { since: None, until: None, by: By(Dimension::Principal), scope: None, top: 20 };
+    let report_args = ReportArgs {
+        since: None,
+        until: None,
+        by: By(Dimension::Principal),
+        digest: false,
+        scope: None,
+        top: 20,
+    };
     let week = Window { start: end - WEEK, end };
     let shown = report::usage(&session, &reader, week, &report_args, &clock)?;
     let matches =
@@ -74,6 +89,9 @@ pub(super) async fn demo(
     } else {
         out::print("\n")?;
         out::print_report(&shown)?;
+    }
+    if !session.json {
+        alerts(&reader, &receiver)?;
     }
     out::note(&format!(
         "\n{} read in {:.1} s ({} throttled and looped); the book is {}",
@@ -119,20 +137,70 @@ async fn live_through(
         .map(|region| connect::simulated_scope(Scope { account: simulator::account(), region }))
         .collect();
     let config = Arc::new(config);
-    let (connections, unreachable) = connect::connect(&config, &aws).await;
+    let (connections, unreachable) = stages::connect::connect(&config, &aws).await;
     if let Some(scope) = unreachable.into_iter().next() {
         return Err(Failure::new(anyhow::Error::new(scope.error).context(scope.name), None));
     }
-    let store = Store::open(Arc::clone(&config), stop.clone())?;
-    let ctx = connect::context(Arc::clone(&config), clock.clone(), store, connections, stop).await?;
+    let store = Arc::new(Store::open(Arc::clone(&config), stop.clone())?);
+    let ctx = stages::connect::context(Arc::clone(&config), clock.clone(), store, connections, stop).await?;
     let mut total = ScopeReport::default();
     // Late events come up to a day late, and the last of them is found by the daily second reading.
     while clock.now() < end + TimeDelta::hours(30) && !ctx.stop.is_cancelled() {
         let next = tokio::time::Instant::now() + EVERY;
         total.merge(stages::tick(&ctx, None).await?.total());
+        stages::judge(&ctx).await?;
         tokio::time::sleep_until(next).await;
     }
     Ok(total)
+}
+
+/// The channel that the demo's alerts go to: a receiver in this process, over real HTTP.
+fn loopback(receiver: &Receiver) -> ChannelConfig {
+    ChannelConfig {
+        name: "demo".to_owned(),
+        kind: ChannelKind::Webhook,
+        url: Source::Here(receiver.url().to_owned()),
+        secret: None,
+        headers: Vec::new(),
+    }
+}
+
+/// Sends what the week's rules found, in the machine's own time: a socket does not wait for simulated time.
+async fn deliver(config: &Arc<Config>, clock: &Clock, stop: CancellationToken) -> Result<(), Failure> {
+    tokio::time::resume();
+    let store = Store::open(Arc::clone(config), stop.clone())?;
+    let channels = config.channels.iter().map(Channel::new).collect::<Result<Vec<_>, _>>();
+    let channels = channels.map_err(|error| Failure::new(error, None))?;
+    stages::deliver(&store, &channels, clock, &stop).await?;
+    Ok(())
+}
+
+/// The alerts of the week, and that they arrived.
+fn alerts(reader: &Reader, receiver: &Receiver) -> Result<(), Failure> {
+    let messages = reader.messages(SHOWN_ALERTS)?;
+    let arrived = receiver.received();
+    let delivered = messages.iter().filter(|message| {
+        let key = idempotency_key(message, "demo");
+        arrived.iter().any(|received| received.header("webhook-id") == Some(&key))
+    });
+    out::print(&format!(
+        "\nAlerts: {} found, {} delivered to a webhook on loopback; the largest of the bad afternoon:\n\n",
+        messages.len(),
+        delivered.count()
+    ))?;
+    let largest = messages.iter().max_by_key(|message| match message {
+        Message::Alert(alert) => alert.scanned_bytes,
+        Message::Digest(_) | Message::Test { .. } => 0,
+    });
+    match largest {
+        Some(message) => out::print(&indented(&text(message)))?,
+        None => out::print("none\n")?,
+    }
+    Ok(())
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
 }
 
 /// Compares the book with what the simulated company knows of itself.

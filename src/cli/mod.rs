@@ -1,5 +1,6 @@
 //! The command line: the only place that prints. One file per command.
 
+mod alerts;
 mod args;
 mod backup;
 mod check;
@@ -10,6 +11,7 @@ mod failure;
 mod out;
 mod progress;
 mod report;
+mod run;
 mod show;
 mod simulate;
 
@@ -53,7 +55,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    out::start_logging();
+    out::start_logging(matches!(cli.command, Command::Run(_)));
     match run(cli) {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
@@ -71,6 +73,9 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Demo(args) => block_on(true, |stop| demo::demo(session, args, stop)),
         Command::Collect(args) => block_on(false, |stop| collect::collect(session, args, stop)),
+        Command::Run(args) => block_on(false, |stop| run::run(session, args, stop)),
+        Command::Alerts { command } => block_on(false, |stop| alerts::alerts(session, command, stop)),
+        Command::Report(args) if args.digest => report::digest(&session, &args, &Clock::system()),
         Command::Report(args) => report::report(&session, &args, &Clock::system()),
         Command::Show { id } => show::show(&session, &id),
         Command::Check(args) => block_on(false, |stop| check::check(session, args, stop)),

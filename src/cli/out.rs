@@ -69,12 +69,14 @@ pub(super) fn width() -> Option<u16> {
     stdout.is_term().then(|| stdout.size().1)
 }
 
-/// Logs go to stderr: for people on a terminal, as JSON otherwise. `RUST_LOG` chooses; the default is warnings.
-pub(super) fn start_logging() {
+/// Logs go to stderr: for people on a terminal, as JSON otherwise. `RUST_LOG` chooses; the default is warnings, and
+/// for a service what each stage did.
+pub(super) fn start_logging(service: bool) {
     // What the SDK's search for a region or credentials met on the way is in our own error, if it found none; and the
     // SDK calls it an error that a simulated connection cannot be closed.
     let quiet = "warn,aws_config=off,aws_smithy_runtime::client::http::connection_poisoning=off";
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
+    let default = if service { format!("{quiet},athena_ledger=info") } else { quiet.to_owned() };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() { logs.init() } else { logs.json().flatten_event(true).init() }
 }

@@ -6,14 +6,17 @@ use super::args::ReportArgs;
 use super::failure::{Failure, Outcome};
 use super::{Session, collect, out};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::time::parse_instant;
+use crate::domain::alert::{Message, Period};
 use crate::domain::coverage::{Status, is_due};
+use crate::domain::day::local_day;
 use crate::domain::price::Unit;
 use crate::domain::scope::Scope;
 use crate::domain::usage::Measures;
 use crate::domain::window::{Window, hours_of};
+use crate::report::alert::text;
 use crate::report::{Coverage, UsageReport};
+use crate::stages;
 use crate::store::{Reader, ScopeId};
 
 /// The span of a report that names none.
@@ -37,6 +40,26 @@ pub(super) fn report(session: &Session, args: &ReportArgs, clock: &Clock) -> Res
         out::print_report(&report)?;
     }
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
+}
+
+/// `report --digest`: a day as the daily digest tells it.
+pub(super) fn digest(session: &Session, args: &ReportArgs, clock: &Clock) -> Result<Outcome, Failure> {
+    let (now, zone) = (clock.now(), session.config.timezone);
+    let date = match &args.since {
+        None => local_day(now, zone) - TimeDelta::days(1),
+        Some(text) => {
+            let at = parse_instant(text, now, zone).map_err(|error| Failure::usage(error, None))?;
+            local_day(at, zone)
+        }
+    };
+    let reader = Reader::open(session.database())?;
+    let digest = stages::summed_up(&reader, &session.config, Period::day(date, zone), now)?;
+    if session.json {
+        out::print_json(&serde_json::json!(digest))?;
+    } else {
+        out::print(&text(&Message::Digest(digest)))?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// Everything the report says, read in one go.
@@ -74,7 +97,8 @@ pub(super) fn usage(
         collect::add(&mut coverage, reader, *id, &scope.to_string(), window, late, clock.now())?;
     }
     // A scope that no pass could even connect to is not in the book: its hours are missing all the same.
-    for scope in configured(config).filter(|scope| chosen.is_none() && all.iter().all(|(_, s)| s != scope)) {
+    for scope in config.named_scopes().filter(|scope| chosen.is_none() && all.iter().all(|(_, s)| s != scope))
+    {
         for hour in hours_of(window).filter(|hour| is_due(*hour + TimeDelta::hours(1), late, clock.now())) {
             coverage.add(&scope.to_string(), hour, Status::None, None);
         }
@@ -92,15 +116,6 @@ pub(super) fn usage(
         },
         zone: (config.timezone != chrono_tz::UTC).then(|| config.timezone.name().to_owned()),
         adjustments: reader.adjustments(window)?,
-    })
-}
-
-/// The scopes whose account and regions the configuration names.
-fn configured(config: &Config) -> impl Iterator<Item = Scope> {
-    config.scopes.iter().flat_map(|scope| {
-        scope.account.iter().flat_map(|account| {
-            scope.regions.iter().map(|region| Scope { account: account.clone(), region: region.clone() })
-        })
     })
 }
 

@@ -9,6 +9,7 @@ use super::raw::nearest;
 use super::span::{parse_span, parse_span_or};
 use super::{
     CollectConfig, Config, ConfigError, Journal, PrincipalMapping, Retention, ScopeConfig, StoreConfig, raw,
+    telling,
 };
 use crate::domain::price::{Capacity, NanoUsd, PriceList, PriceOverride, Pricing, Reused, Unit, ZeroScan};
 use crate::domain::principal::PrincipalKind;
@@ -25,11 +26,11 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    fn new(key: &'static str, value: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(key: &'static str, value: impl Into<String>, message: impl Into<String>) -> Self {
         Self { key, value: value.into(), message: message.into(), help: None }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -52,12 +53,19 @@ impl Wrong {
 
 pub(super) fn check(raw: raw::Raw) -> Result<Config, Wrong> {
     let default = Config::default();
+    let unit = pricing_unit(raw.pricing.unit.clone())?;
+    let channels = telling::channels(raw.channel)?;
+    let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
     let timezone = raw.timezone.as_deref().map(zone).transpose()?.unwrap_or(default.timezone);
     Ok(Config {
         timezone,
         store: store(raw.store, default.store)?,
         scopes: scopes(raw.scope)?,
         collect: collect(&raw.collect, &default.collect)?,
+        rules: telling::rules(raw.rule, unit, &names)?,
+        digest: telling::digest(raw.digest, &names)?,
+        alerts: telling::alerts(raw.alerts)?,
+        channels,
         pricing: pricing(raw.pricing, raw.price, raw.capacity)?,
         principals: raw.principal.into_iter().map(principal).collect::<Result<_, _>>()?,
         retention: retention(&raw.retention, &default.retention)?,
@@ -86,7 +94,7 @@ fn zone(text: &str) -> Result<Tz, Wrong> {
 }
 
 /// One of a few words.
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     key: &'static str,
     value: Option<String>,
     default: T,
@@ -166,7 +174,7 @@ fn account(key: &'static str, text: &str) -> Result<AccountId, Wrong> {
 }
 
 /// A duration that is more than nothing and at most `longest`.
-fn duration(
+pub(super) fn duration(
     key: &'static str,
     text: Option<&str>,
     default: TimeDelta,
@@ -225,16 +233,20 @@ fn date(key: &'static str, text: Option<&str>) -> Result<Option<NaiveDate>, Wron
     text.map(parse).transpose()
 }
 
+fn pricing_unit(text: Option<String>) -> Result<Unit, Wrong> {
+    let units = [("binary", Unit::Binary), ("decimal", Unit::Decimal)];
+    choice("pricing.unit", text, Unit::default(), &units)
+}
+
 fn pricing(
     raw: raw::Pricing,
     prices: Vec<raw::Price>,
     capacity: Vec<raw::Capacity>,
 ) -> Result<Pricing, Wrong> {
-    let units = [("binary", Unit::Binary), ("decimal", Unit::Decimal)];
     let zero_scan = [("minimum", ZeroScan::Minimum), ("free", ZeroScan::Free)];
     let reused = [("free", Reused::Free), ("minimum", Reused::Minimum)];
     Ok(Pricing {
-        unit: choice("pricing.unit", raw.unit, Unit::default(), &units)?,
+        unit: pricing_unit(raw.unit)?,
         zero_scan: choice("pricing.zero_scan", raw.zero_scan, ZeroScan::default(), &zero_scan)?,
         reused: choice("pricing.reused", raw.reused, Reused::default(), &reused)?,
         list: PriceList { overrides: prices.into_iter().map(price).collect::<Result<_, _>>()? },

@@ -29,3 +29,9 @@ pub fn ca_bundle() -> Option<PathBuf> {
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
+
+/// A secret's variable.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn text_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

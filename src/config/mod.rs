@@ -4,8 +4,10 @@
 
 mod checked;
 mod raw;
+mod telling;
 
 pub mod env;
+pub mod secret;
 pub mod span;
 pub mod time;
 
@@ -14,13 +16,15 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 
 use crate::domain::price::Pricing;
 use crate::domain::principal::PrincipalKind;
-use crate::domain::scope::{AccountId, Region};
+use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::sql::QueryTextPolicy;
+use crate::rules::Rule;
+use secret::Source;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -36,6 +40,47 @@ pub struct Config {
     pub principals: Vec<PrincipalMapping>,
     pub retention: Retention,
     pub query_text: QueryTextPolicy,
+    pub rules: Vec<Rule>,
+    pub channels: Vec<ChannelConfig>,
+    pub alerts: AlertsConfig,
+    pub digest: Option<DigestConfig>,
+}
+
+/// One `[[channel]]`: where alerts go.
+#[derive(Clone, Debug)]
+pub struct ChannelConfig {
+    pub name: String,
+    pub kind: ChannelKind,
+    /// A Slack webhook's URL is a secret as a whole.
+    pub url: Source,
+    /// Signs a webhook's messages.
+    pub secret: Option<Source>,
+    /// Sent with every message of a webhook.
+    pub headers: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelKind {
+    Slack,
+    Webhook,
+}
+
+/// What alerts tell.
+#[derive(Clone, Debug)]
+pub struct AlertsConfig {
+    /// What of a query's SQL leaves the house; never more than is stored.
+    pub query_text: QueryTextPolicy,
+    /// Address of a page that shows more, without its last slash.
+    pub page: Option<String>,
+}
+
+/// The daily summary.
+#[derive(Clone, Debug)]
+pub struct DigestConfig {
+    /// Local to `timezone`.
+    pub at: NaiveTime,
+    /// Empty: all.
+    pub channels: Vec<String>,
 }
 
 /// Where the database is and who may read it.
@@ -134,6 +179,10 @@ impl Default for Config {
                 query_text: Some(TimeDelta::days(400)),
             },
             query_text: QueryTextPolicy::Full,
+            rules: Rule::defaults(Pricing::default().unit.terabyte()),
+            channels: Vec::new(),
+            alerts: AlertsConfig { query_text: QueryTextPolicy::Redacted, page: None },
+            digest: None,
         }
     }
 }
@@ -144,6 +193,21 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text, path)
+    }
+
+    /// The scopes whose account and regions are configured.
+    pub fn named_scopes(&self) -> impl Iterator<Item = Scope> {
+        self.scopes.iter().flat_map(|scope| {
+            scope.account.iter().flat_map(|account| {
+                scope.regions.iter().map(|region| Scope { account: account.clone(), region: region.clone() })
+            })
+        })
+    }
+
+    /// The channels a rule or the digest names; all of them if it names none.
+    pub fn channels_of(&self, named: &[String]) -> Vec<String> {
+        let all = self.channels.iter().map(|channel| channel.name.clone());
+        all.filter(|name| named.is_empty() || named.contains(name)).collect()
     }
 
     /// Checks the text of a file; `path` is for messages.

@@ -19,6 +19,10 @@ pub(super) struct Raw {
     pub(super) principal: Vec<Principal>,
     pub(super) retention: Retention,
     pub(super) privacy: Privacy,
+    pub(super) rule: Option<Vec<Rule>>,
+    pub(super) channel: Vec<Channel>,
+    pub(super) alerts: Alerts,
+    pub(super) digest: Option<Digest>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,6 +105,64 @@ pub(super) struct Retention {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Privacy {
     pub(super) query_text: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) name: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) measure: Option<String>,
+    pub(super) period: Option<String>,
+    pub(super) limit: Option<Decimal>,
+    pub(super) deviations: Option<f64>,
+    pub(super) complete: Option<String>,
+    pub(super) lag: Option<String>,
+    pub(super) unattributed: Option<String>,
+    pub(super) filter: Filter,
+    pub(super) severity: Option<String>,
+    pub(super) channels: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Filter {
+    pub(super) principal: Option<String>,
+    pub(super) principal_kind: Option<String>,
+    pub(super) team: Option<String>,
+    pub(super) workgroup: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) database: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Channel {
+    pub(super) name: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) url_env: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) secret_env: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) headers: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Alerts {
+    pub(super) query_text: Option<String>,
+    pub(super) page: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Digest {
+    pub(super) at: Option<String>,
+    pub(super) channels: Vec<String>,
 }
 
 /// A number as its decimal text: money never goes through a float's arithmetic.

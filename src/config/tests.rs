@@ -45,7 +45,13 @@ fn the_example_is_the_defaults_and_names_every_key() {
         reused: all.pricing.reused,
         ..Pricing::default()
     };
-    assert_eq!(format!("{all:?}"), format!("{:?}", Config::default()));
+    let default = Config::default();
+    assert_eq!(all.rules.len(), 7, "an example of each kind");
+    assert!(default.rules.iter().all(|rule| all.rules.contains(rule)), "the built-in rules are among them");
+    assert_eq!((all.channels.len(), all.digest.is_some()), (2, true));
+    (all.rules, all.channels, all.digest) = (default.rules.clone(), Vec::new(), None);
+    all.alerts.page = None;
+    assert_eq!(format!("{all:?}"), format!("{default:?}"));
     let shape = include_str!("raw.rs");
     let keys = shape.lines().filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(':'));
     for (key, _) in keys.filter(|(key, _)| !key.contains(' ')) {

@@ -2,6 +2,7 @@
 //!
 //! Everything here is made by parsing and then cannot be wrong; `now` is always an argument.
 
+pub mod alert;
 pub mod client;
 pub mod coverage;
 pub mod day;

@@ -75,6 +75,13 @@ pub fn stored_text(policy: QueryTextPolicy, sql: &str) -> Option<String> {
     }
 }
 
+/// Athena's reason for a failure without what it quotes: only the error's own name is kept.
+pub fn redacted_reason(reason: &str) -> String {
+    let code = reason.split(':').next().unwrap_or("").trim();
+    let is_code = !code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    if is_code { format!("{code}: [redacted]") } else { "[redacted]".to_owned() }
+}
+
 /// What equal texts are found by: the first half of their SHA-256.
 pub fn content_hash(text: &str) -> [u8; 16] {
     let mut hash = [0; 16];

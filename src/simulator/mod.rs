@@ -18,6 +18,7 @@ mod sts;
 mod wire;
 mod world;
 
+pub mod receiver;
 pub mod scenario;
 pub mod server;
 

@@ -3,8 +3,11 @@
 //! A tick may be dropped at any await: every commit stands for itself, and the next tick goes on from the tables.
 
 mod collect;
+pub mod connect;
+mod deliver;
 mod enrich;
 mod files;
+mod judge;
 mod plan;
 mod progress;
 mod report;
@@ -24,6 +27,8 @@ use crate::source::lookup_events::LookupEvents;
 use crate::source::trail_files::TrailFiles;
 use crate::store::{ScopeId, Store, StoreError};
 
+pub use deliver::{Delivered, deliver};
+pub use judge::{digest, digest_is_missing, judge, summed_up};
 pub use plan::{HISTORY, windows};
 pub use progress::{Progress, Reading};
 pub use report::{Failure, Report, ScopeReport, StageError};
@@ -33,7 +38,7 @@ pub use report::{Failure, Report, ScopeReport, StageError};
 pub struct Ctx {
     pub config: Arc<Config>,
     pub clock: Clock,
-    pub store: Store,
+    pub store: Arc<Store>,
     pub scopes: Vec<ScopeCtx>,
     pub stop: CancellationToken,
     pub progress: Arc<Progress>,

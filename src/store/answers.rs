@@ -262,11 +262,7 @@ impl Desk<'_> {
     fn reason(&self, reason: &str) -> String {
         match self.config.query_text {
             QueryTextPolicy::Full => reason.to_owned(),
-            QueryTextPolicy::Redacted | QueryTextPolicy::None => {
-                let code = reason.split(':').next().unwrap_or("").trim();
-                let is_code = !code.is_empty() && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-                if is_code { format!("{code}: [redacted]") } else { "[redacted]".to_owned() }
-            }
+            QueryTextPolicy::Redacted | QueryTextPolicy::None => sql::redacted_reason(reason),
         }
     }
 }

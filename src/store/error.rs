@@ -15,6 +15,8 @@ pub enum StoreError {
     NotADatabase { path: PathBuf },
     #[error("{} was written by a newer athena-ledger (schema {found}, this one knows up to {known})", path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{} has schema {found} of an older athena-ledger (this one has {known})", path.display())]
+    Older { path: PathBuf, found: i64, known: i64 },
     #[error("another athena-ledger is writing {}", path.display())]
     Taken { path: PathBuf },
     #[error("{} stayed locked by another program", path.display())]
@@ -59,6 +61,9 @@ impl StoreError {
                 "name another file with --db or [store] path; this one was left as it is".to_owned()
             }
             Self::Newer { .. } => "update athena-ledger; the file was left as it is".to_owned(),
+            Self::Older { .. } => {
+                "run `athena-ledger collect` once: it keeps a backup and brings the file up to date".to_owned()
+            }
             Self::Taken { .. } => {
                 "wait for it to end, or stop it: two collectors would spend the same AWS quota twice".to_owned()
             }

@@ -3,17 +3,20 @@
 //! One writer at a time (a lock file between processes, a mutex inside one); every write is one transaction, and
 //! a caller that goes away still commits. Readers open the file read-only and never take the lock.
 
+mod alerts;
 mod answers;
 mod backup;
 mod coverage;
 mod error;
 mod events;
+mod facts;
 mod laws;
 mod lock;
 mod marks;
 mod names;
 mod numbers;
 mod open;
+mod outbox;
 mod reading;
 mod reprice;
 mod retention;
@@ -32,18 +35,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 
+pub use alerts::{AlertRow, Found};
 pub use answers::{Due, Enriched};
 pub use coverage::CoverageLine;
 pub use error::StoreError;
 pub use events::{Applied, Origin};
 pub use laws::{Counts, Law, Stock};
+pub use outbox::{Owed, Sent};
 pub use reading::Reader;
 pub use retention::Purged;
 pub use rollup::RolledUp;
 pub use show::{Execution, Sighting};
 
 /// `PRAGMA user_version` of `schema.sql`; `open` migrates to it.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The row of a scope in this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ use crate::config::{Config, Journal, StoreConfig};
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What leads from version 1 to 2, from 2 to 3 and so on.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql")];
 
 /// `PRAGMA application_id`: "Athl", so that `file` and we know our own.
 const APPLICATION_ID: i64 = 0x4174_686c;

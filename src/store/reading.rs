@@ -34,8 +34,11 @@ impl Reader {
         if version > VERSION {
             return Err(StoreError::Newer { path: path.to_owned(), found: version, known: VERSION });
         }
-        if version < VERSION {
+        if version == 0 {
             return Err(StoreError::NotADatabase { path: path.to_owned() });
+        }
+        if version < VERSION {
+            return Err(StoreError::Older { path: path.to_owned(), found: version, known: VERSION });
         }
         Ok(Self { path: path.to_owned(), connection })
     }

@@ -91,6 +91,7 @@ fn build_some(tx: &Connection, now: DateTime<Utc>, late: TimeDelta, zone: Tz) ->
         if *hour >= frozen {
             build_hour(tx, *scope, *hour)?;
             coverage::build(tx, *scope, instant(*hour), late, now)?;
+            tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?.execute([*hour])?;
             days.insert(day::local_day(instant(*hour), zone));
             days.insert(day::local_day(instant(*hour + 3_599), zone));
         }

@@ -14,7 +14,7 @@ use crate::domain::usage::{Dimension, Measures, UsageLine};
 use crate::domain::window::Window;
 
 /// The measures of a row, from the column `first` on.
-fn measures(row: &Row<'_>, first: usize) -> rusqlite::Result<Measures> {
+pub(super) fn measures(row: &Row<'_>, first: usize) -> rusqlite::Result<Measures> {
     let count = |offset| Ok::<_, rusqlite::Error>(unsigned(row.get(first + offset)?));
     Ok(Measures {
         executions: count(0)?,

@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates that would bring a second HTTP or TLS stack.
-const BANNED: &[&str] = &["openssl-sys", "openssl", "native-tls", "aws-lc-rs", "aws-lc-sys", "reqwest"];
 /// Crates that exist once or not at all.
+const BANNED: &[&str] = &["openssl-sys", "openssl", "native-tls", "aws-lc-rs", "aws-lc-sys"];
 const SINGLE: &[&str] =
     &["hyper", "http", "h2", "rustls", "ring", "rusqlite", "libsqlite3-sys", "tokio", "chrono"];
 /// Licences a user of the binary can live with.

@@ -6,19 +6,33 @@ use std::path::{Path, PathBuf};
 /// (modules, what they may use of the crate, words they must never mention).
 const LAYERS: &[(&[&str], &[&str], &[&str])] = &[
     (&["domain"], &["domain"], &["tokio", "tracing", "rusqlite", "aws_sdk", "aws_smithy", "aws_config"]),
-    (&["report"], &["domain"], &["tokio", "rusqlite", "aws_sdk", "Clock"]),
+    (&["rules"], &["domain", "rules"], &["tokio", "rusqlite", "aws_sdk", "reqwest", "Clock"]),
+    (&["report"], &["domain", "rules", "report"], &["tokio", "rusqlite", "aws_sdk", "reqwest", "Clock"]),
     (
         &["clock", "config"],
-        &["domain", "report", "clock", "config"],
+        &["domain", "rules", "report", "clock", "config"],
         &["rusqlite", "aws_sdk", "aws_smithy", "aws_config"],
     ),
     (&["aws"], &["domain", "clock", "config", "aws"], &["rusqlite"]),
-    (&["store"], &["domain", "config", "store"], &["aws_sdk", "aws_smithy", "aws_config"]),
+    (
+        &["store"],
+        &["domain", "rules", "config", "store"],
+        &["aws_sdk", "aws_smithy", "aws_config", "reqwest"],
+    ),
+    (&["channel"], &["domain", "report", "config", "channel"], &["rusqlite", "aws_sdk"]),
     (&["source", "engine"], &["domain", "clock", "config", "aws", "source", "engine"], &["rusqlite"]),
     (
         &["stages"],
-        &["domain", "clock", "config", "aws", "source", "engine", "store", "stages"],
-        &["rusqlite", "aws_sdk"],
+        &[
+            "domain", "rules", "report", "clock", "config", "aws", "source", "engine", "store", "channel",
+            "stages",
+        ],
+        &["rusqlite", "aws_sdk", "reqwest"],
+    ),
+    (
+        &["service"],
+        &["clock", "config", "aws", "store", "channel", "stages"],
+        &["rusqlite", "aws_sdk", "reqwest", "simulator"],
     ),
     (&["simulator"], &["domain", "clock", "simulator"], &["rusqlite", "aws_sdk"]),
     (
@@ -32,6 +46,9 @@ const LAYERS: &[(&[&str], &[&str], &[&str])] = &[
             "source",
             "engine",
             "store",
+            "channel",
+            "rules",
+            "service",
             "stages",
             "simulator",
             "cli",

@@ -72,7 +72,7 @@ impl Book {
         let keys = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
         let (http, clock) = (self.world.http_client(), self.clock.clone());
         let aws = Aws::new(AwsSettings::in_process(&self.config.collect, clock, http, keys, home().region));
-        let store = self.open().expect("the store opens");
+        let store = Arc::new(self.open().expect("the store opens"));
         let mut scopes = Vec::new();
         for scope in &self.scopes {
             let config = ScopeConfig { account: Some(scope.account.clone()), ..ScopeConfig::default() };

@@ -1,0 +1,134 @@
+//! A Slack incoming webhook, in Block Kit.
+//!
+//! Limits (Slack's Block Kit reference): 50 blocks a message, 150 characters of a header, 3,000 of a section's text,
+//! 2,000 of a context element. Everything that others wrote is escaped: `&`, `<` and `>`, so that no mention, channel or
+//! link can be made of it, and names and SQL stand in code marks that they cannot close.
+
+use reqwest::RequestBuilder;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::idempotency_key;
+use crate::domain::alert::{Alert, Digest, Message, Part, Severity};
+use crate::report::alert::{cost, digest_facts, facts, title};
+use crate::report::{bytes, printable, shortened, thousands};
+
+const HEADER: usize = 150;
+const SECTION: usize = 3_000;
+const LABEL: usize = 160;
+
+pub(super) fn request(request: RequestBuilder, channel: &str, message: &Message) -> RequestBuilder {
+    let body = body(message, channel);
+    request.header(CONTENT_TYPE, "application/json").body(body.to_string())
+}
+
+/// The message as Slack takes it.
+pub fn body(message: &Message, channel: &str) -> Value {
+    let title = title(message);
+    let mut blocks = vec![json!({
+        "type": "header",
+        // Slack takes up to 255 characters; ours is the same in every attempt.
+        "block_id": shortened(&idempotency_key(message, channel), 255),
+        "text": {"type": "plain_text", "text": shortened(&format!("{} {title}", mark(message)), HEADER), "emoji": true},
+    })];
+    match message {
+        Message::Alert(alert) => alert_blocks(alert, &mut blocks),
+        Message::Digest(digest) => digest_blocks(digest, &mut blocks),
+        Message::Test { .. } => {}
+    }
+    // For notifications, and for readers that show no blocks.
+    json!({"text": within(&escaped(&title), SECTION), "blocks": blocks})
+}
+
+fn mark(message: &Message) -> &'static str {
+    match message {
+        Message::Alert(alert) => match alert.severity {
+            Severity::Info => ":information_source:",
+            Severity::Warning => ":warning:",
+            Severity::Critical => ":rotating_light:",
+        },
+        Message::Digest(_) => ":bar_chart:",
+        Message::Test { .. } => ":wave:",
+    }
+}
+
+fn alert_blocks(alert: &Alert, blocks: &mut Vec<Value>) {
+    list("Who", &alert.top_principals, blocks);
+    list("What", &alert.top_queries, blocks);
+    let mut lines: Vec<String> = facts(alert).iter().map(|fact| escaped(fact)).collect();
+    lines.push(format!("Rule: {}", escaped(&printable(&alert.rule))));
+    close(lines, alert.link.as_deref(), blocks);
+}
+
+fn digest_blocks(digest: &Digest, blocks: &mut Vec<Value>) {
+    list("Who", &digest.principals, blocks);
+    list("Users and services", &digest.kinds, blocks);
+    list("What", &digest.queries, blocks);
+    close(digest_facts(digest).iter().map(|fact| escaped(fact)).collect(), digest.link.as_deref(), blocks);
+}
+
+fn list(head: &str, parts: &[Part], blocks: &mut Vec<Value>) {
+    if parts.is_empty() {
+        return;
+    }
+    let lines = parts.iter().map(|part| {
+        let label = shortened(&printable(&part.label), LABEL);
+        let label = if label.is_empty() { "(not told)".to_owned() } else { label };
+        // In code marks nothing is markup; a backtick would close them.
+        let label = format!("`{}`", label.replace('`', "'"));
+        let failed =
+            if part.failed > 0 { format!(", {} failed", thousands(part.failed)) } else { String::new() };
+        let scanned = bytes(part.scanned_bytes);
+        format!(
+            "• *{}*  {scanned}, {} run{failed}  {}",
+            cost_text(part),
+            thousands(part.executions),
+            escaped(&label)
+        )
+    });
+    let text = std::iter::once(format!("*{head}*")).chain(lines).collect::<Vec<_>>().join("\n");
+    blocks.push(section(&text));
+}
+
+/// `<$0.01` would begin a link.
+fn cost_text(part: &Part) -> String {
+    escaped(&cost(part))
+}
+
+fn close(lines: Vec<String>, link: Option<&str>, blocks: &mut Vec<Value>) {
+    let mut lines = lines;
+    if let Some(link) = link {
+        // Of our own making: the configured page and encoded names.
+        lines.push(format!("<{}|Look closer>", link.replace(['<', '>', '|'], "")));
+    }
+    let text = within(&lines.join("\n"), 1_900);
+    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}));
+}
+
+fn section(text: &str) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": within(text, SECTION)}})
+}
+
+/// Slack's control characters.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Whole lines up to a number of characters, and at least the beginning of the first.
+fn within(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for line in text.lines() {
+        if kept.chars().count() + line.chars().count() + 2 > longest {
+            break;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    if kept.is_empty() { shortened(text, longest) } else { kept + "…" }
+}
+
+#[cfg(test)]
+mod tests;

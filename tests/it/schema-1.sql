@@ -1,0 +1,428 @@
+-- The whole database of this version. Dashboards and scripts read the views at the end, never the tables.
+-- Times are Unix seconds, UTC. Money is nano-dollars (1e-9 USD). Bytes are bytes.
+
+-- Facts about the book itself: one row per fact.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One text that many rows share: workgroups, databases, user agents, addresses, sessions.
+CREATE TABLE name (
+    id    INTEGER PRIMARY KEY,
+    value TEXT NOT NULL UNIQUE
+) STRICT;
+-- Row 0 stands for "not told" in the keys of the usage tables, which cannot hold NULL.
+INSERT INTO name VALUES (0, '');
+
+-- One account and region that an event or a configured scope named.
+CREATE TABLE scope (
+    id         INTEGER PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    reread_at  INTEGER, -- when the last 26 hours were last read a second time
+    UNIQUE (account_id, region)
+) STRICT;
+
+-- One who asked. `found_*` is what the records say; name, kind and team have the configured mapping on top.
+CREATE TABLE principal (
+    id            INTEGER PRIMARY KEY,
+    key           TEXT NOT NULL UNIQUE,
+    identity_type TEXT,
+    found_name    TEXT NOT NULL,
+    found_kind    TEXT NOT NULL CHECK (found_kind IN ('user', 'service', 'unknown')),
+    name          TEXT NOT NULL,
+    kind          TEXT NOT NULL CHECK (kind IN ('user', 'service', 'unknown')),
+    team          TEXT
+) STRICT;
+-- Row 0 is charged with what nobody was seen to start.
+INSERT INTO principal VALUES (0, 'unattributed', NULL, 'unattributed', 'unknown', 'unattributed', 'unknown', NULL);
+
+-- One CloudTrail event of the four names. Our own calls are not stored.
+CREATE TABLE event (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again after retention removed a row
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    event_id      TEXT NOT NULL,
+    name          INTEGER NOT NULL CHECK (name BETWEEN 1 AND 4), -- Start, BatchGet, GetRuntimeStatistics, Get
+    at            INTEGER NOT NULL,
+    principal_id  INTEGER NOT NULL REFERENCES principal,
+    role_id       INTEGER REFERENCES name,
+    session_id    INTEGER REFERENCES name,
+    service_id    INTEGER REFERENCES name,
+    source_ip_id  INTEGER REFERENCES name,
+    user_agent_id INTEGER REFERENCES name,
+    client_id     INTEGER NOT NULL REFERENCES name,
+    error_code_id INTEGER REFERENCES name,
+    executions    INTEGER NOT NULL, -- how many ids it names
+    UNIQUE (event_id, scope_id)
+) STRICT;
+CREATE INDEX event_at ON event (at);
+
+-- One query text, or what privacy left of it.
+CREATE TABLE query (
+    id          INTEGER PRIMARY KEY,
+    hash        BLOB NOT NULL UNIQUE, -- of what is stored, so that it tells no more than that
+    fingerprint TEXT NOT NULL,
+    text        TEXT,                 -- NULL by privacy.query_text or after retention.query_text
+    last_seen   INTEGER NOT NULL      -- to a day
+) STRICT;
+CREATE INDEX query_fingerprint ON query (fingerprint);
+
+-- One run of a query.
+CREATE TABLE execution (
+    id             INTEGER PRIMARY KEY,
+    scope_id       INTEGER NOT NULL REFERENCES scope,
+    execution_id   TEXT NOT NULL,
+    status         INTEGER NOT NULL CHECK (status BETWEEN 0 AND 3), -- pending, finished, denied, gone
+    state          INTEGER CHECK (state BETWEEN 1 AND 5),           -- QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED
+    submitted      INTEGER,          -- Athena's SubmissionDateTime, else the start's time; NULL: of no hour
+    completed      INTEGER,
+    start_at       INTEGER,          -- of the earliest successful start seen; NULL: unattributed
+    start_event_id INTEGER,          -- that event, until retention.events removes it
+    principal_id   INTEGER REFERENCES principal,
+    client_id      INTEGER REFERENCES name,
+    workgroup_id   INTEGER REFERENCES name,
+    catalog_id     INTEGER REFERENCES name,
+    database_id    INTEGER REFERENCES name,
+    statement_id   INTEGER REFERENCES name,
+    substatement_id INTEGER REFERENCES name,
+    query_id       INTEGER REFERENCES query,
+    state_reason   TEXT,
+    scanned_bytes  INTEGER,
+    billed_bytes   INTEGER NOT NULL DEFAULT 0,
+    billing_rule   INTEGER NOT NULL DEFAULT 1 CHECK (billing_rule BETWEEN 0 AND 7),
+    price_source_id INTEGER REFERENCES name,
+    cost           INTEGER,          -- NULL: not priced
+    dpu_count      REAL,
+    queue_ms       INTEGER,
+    execution_ms   INTEGER,
+    total_ms       INTEGER,
+    reused         INTEGER,
+    before_ledger  INTEGER NOT NULL DEFAULT 0 CHECK (before_ledger IN (0, 1)),
+    UNIQUE (execution_id, scope_id)
+) STRICT;
+CREATE INDEX execution_submitted ON execution (submitted);
+CREATE INDEX execution_gone ON execution (scope_id) WHERE status = 3;
+CREATE INDEX execution_before_ledger ON execution (scope_id) WHERE before_ledger = 1;
+
+-- An execution that an event names, other than the start that counts (`execution.start_event_id`).
+CREATE TABLE event_execution (
+    event     INTEGER NOT NULL REFERENCES event,
+    execution INTEGER NOT NULL REFERENCES execution,
+    PRIMARY KEY (event, execution)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_execution_execution ON event_execution (execution);
+
+-- One execution that Athena is still to be asked about: every pending and denied one.
+CREATE TABLE ask (
+    execution       INTEGER PRIMARY KEY REFERENCES execution,
+    scope_id        INTEGER NOT NULL REFERENCES scope,
+    started         INTEGER NOT NULL, -- 1: a start was seen, asked first
+    at              INTEGER NOT NULL, -- not before
+    misses          INTEGER NOT NULL DEFAULT 0,
+    first_missed_at INTEGER,
+    reason          TEXT              -- what Athena said last
+) STRICT;
+CREATE INDEX ask_due ON ask (scope_id, started DESC, at);
+
+-- One record that could not be read, with the reason; its own text is not kept.
+CREATE TABLE unreadable (
+    key      TEXT PRIMARY KEY, -- what is known of it, so that reading it twice stores it once
+    scope_id INTEGER REFERENCES scope,
+    event_id TEXT,
+    name     INTEGER,
+    at       INTEGER,
+    reason   TEXT NOT NULL,
+    found_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unreadable_event_id ON unreadable (event_id);
+CREATE INDEX unreadable_at ON unreadable (at);
+
+-- One merged interval [start, end) of event time that a walk has read. walk 0 is "seen in files".
+CREATE TABLE walked (
+    scope_id INTEGER NOT NULL REFERENCES scope,
+    walk     INTEGER NOT NULL CHECK (walk BETWEEN 0 AND 4),
+    start    INTEGER NOT NULL,
+    end      INTEGER NOT NULL CHECK (start < end),
+    PRIMARY KEY (scope_id, walk, start)
+) STRICT, WITHOUT ROWID;
+
+-- How late events were that turned up in time already walked: events per scope and hour of lateness.
+CREATE TABLE lateness (
+    scope_id INTEGER NOT NULL REFERENCES scope,
+    hours    INTEGER NOT NULL,
+    events   INTEGER NOT NULL,
+    PRIMARY KEY (scope_id, hours)
+) STRICT, WITHOUT ROWID;
+
+-- One UTC hour of a scope whose totals must be built again.
+CREATE TABLE touched (
+    scope_id INTEGER NOT NULL REFERENCES scope,
+    hour     INTEGER NOT NULL,
+    PRIMARY KEY (scope_id, hour)
+) STRICT, WITHOUT ROWID;
+
+-- One UTC hour x scope x workgroup x principal.
+CREATE TABLE usage_hour (
+    hour          INTEGER NOT NULL,
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    workgroup_id  INTEGER NOT NULL REFERENCES name,
+    principal_id  INTEGER NOT NULL REFERENCES principal,
+    executions    INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    cancelled     INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL, -- cost not known: pending, denied, gone, or no list price
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL, -- of the priced ones
+    PRIMARY KEY (hour, scope_id, workgroup_id, principal_id)
+) STRICT, WITHOUT ROWID;
+
+-- One local day: days since 1970-01-01 of the local date, and the instants it spans.
+CREATE TABLE local_day (
+    day   INTEGER PRIMARY KEY,
+    start INTEGER NOT NULL,
+    end   INTEGER NOT NULL
+) STRICT;
+
+-- One local day x scope x workgroup x principal x client x database.
+CREATE TABLE usage_day (
+    day           INTEGER NOT NULL REFERENCES local_day,
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    workgroup_id  INTEGER NOT NULL REFERENCES name,
+    principal_id  INTEGER NOT NULL REFERENCES principal,
+    client_id     INTEGER NOT NULL REFERENCES name,
+    database_id   INTEGER NOT NULL REFERENCES name,
+    executions    INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    cancelled     INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL,
+    PRIMARY KEY (day, scope_id, workgroup_id, principal_id, client_id, database_id)
+) STRICT, WITHOUT ROWID;
+
+-- One local month (year * 12 + month - 1) of usage_day, for long spans.
+CREATE TABLE usage_month (
+    month         INTEGER NOT NULL,
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    workgroup_id  INTEGER NOT NULL REFERENCES name,
+    principal_id  INTEGER NOT NULL REFERENCES principal,
+    client_id     INTEGER NOT NULL REFERENCES name,
+    database_id   INTEGER NOT NULL REFERENCES name,
+    executions    INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    cancelled     INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL,
+    PRIMARY KEY (month, scope_id, workgroup_id, principal_id, client_id, database_id)
+) STRICT, WITHOUT ROWID;
+
+-- One UTC hour of a scope: its totals, and how complete they are.
+CREATE TABLE coverage_hour (
+    hour          INTEGER NOT NULL,
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    status        TEXT NOT NULL CHECK (status IN ('complete', 'partial', 'open', 'none')),
+    reason        TEXT, -- why it is partial
+    events        INTEGER NOT NULL,
+    executions    INTEGER NOT NULL,
+    finished      INTEGER NOT NULL,
+    pending       INTEGER NOT NULL,
+    denied        INTEGER NOT NULL,
+    gone          INTEGER NOT NULL,
+    unattributed  INTEGER NOT NULL,
+    unreadable    INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    cancelled     INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL,
+    PRIMARY KEY (hour, scope_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX coverage_open ON coverage_hour (scope_id, hour) WHERE status = 'open';
+
+-- ------------------------------------------------------------------------------------------ views
+
+-- An execution.
+CREATE VIEW query_log AS
+SELECT
+    e.execution_id,
+    s.account_id,
+    s.region,
+    e.submitted AS started_epoch,
+    datetime(e.submitted, 'unixepoch') AS started_at,
+    e.completed AS finished_epoch,
+    datetime(e.completed, 'unixepoch') AS finished_at,
+    p.name AS principal,
+    p.key AS principal_key,
+    p.kind AS principal_kind,
+    p.identity_type AS principal_type,
+    p.team,
+    role.value AS role,
+    session.value AS session,
+    service.value AS service,
+    client.value AS client,
+    CAST(NULL AS TEXT) AS claimed_by,
+    source_ip.value AS source_ip,
+    user_agent.value AS user_agent,
+    workgroup.value AS workgroup,
+    catalog.value AS catalog,
+    db.value AS database_name,
+    statement.value AS statement_type,
+    substatement.value AS substatement_type,
+    CASE e.status WHEN 0 THEN 'pending' WHEN 1 THEN 'finished' WHEN 2 THEN 'denied' ELSE 'gone' END AS status,
+    CASE e.state WHEN 1 THEN 'QUEUED' WHEN 2 THEN 'RUNNING' WHEN 3 THEN 'SUCCEEDED' WHEN 4 THEN 'FAILED'
+                 WHEN 5 THEN 'CANCELLED' END AS state,
+    e.state_reason,
+    e.scanned_bytes,
+    e.billed_bytes,
+    CASE e.billing_rule WHEN 0 THEN 'unknown' WHEN 1 THEN 'pending' WHEN 2 THEN 'free_failed' WHEN 3 THEN 'capacity'
+                        WHEN 4 THEN 'free_reused' WHEN 5 THEN 'free_ddl' WHEN 6 THEN 'minimum' ELSE 'scan'
+                        END AS billing_rule,
+    price_source.value AS price_source,
+    e.cost / 1e9 AS cost_usd,
+    e.dpu_count,
+    e.queue_ms,
+    e.execution_ms,
+    e.total_ms,
+    e.reused,
+    q.fingerprint AS query_fingerprint,
+    q.text AS query_text,
+    iif(e.start_at IS NULL, 'none', 'start_event') AS attribution,
+    e.before_ledger,
+    ev.event_id
+FROM execution e
+JOIN scope s ON s.id = e.scope_id
+JOIN principal p ON p.id = coalesce(e.principal_id, 0)
+LEFT JOIN event ev ON ev.id = e.start_event_id
+LEFT JOIN name role ON role.id = ev.role_id
+LEFT JOIN name session ON session.id = ev.session_id
+LEFT JOIN name service ON service.id = ev.service_id
+LEFT JOIN name source_ip ON source_ip.id = ev.source_ip_id
+LEFT JOIN name user_agent ON user_agent.id = ev.user_agent_id
+LEFT JOIN name client ON client.id = e.client_id
+LEFT JOIN name workgroup ON workgroup.id = e.workgroup_id
+LEFT JOIN name catalog ON catalog.id = e.catalog_id
+LEFT JOIN name db ON db.id = e.database_id
+LEFT JOIN name statement ON statement.id = e.statement_id
+LEFT JOIN name substatement ON substatement.id = e.substatement_id
+LEFT JOIN name price_source ON price_source.id = e.price_source_id
+LEFT JOIN query q ON q.id = e.query_id;
+
+-- A UTC hour x scope x workgroup x principal.
+CREATE VIEW usage_hourly AS
+SELECT
+    u.hour AS hour_epoch,
+    datetime(u.hour, 'unixepoch') AS hour_at,
+    s.account_id,
+    s.region,
+    nullif(w.value, '') AS workgroup,
+    p.name AS principal,
+    p.key AS principal_key,
+    p.kind AS principal_kind,
+    p.team,
+    u.executions,
+    u.failed,
+    u.cancelled,
+    u.unpriced,
+    u.scanned_bytes,
+    u.billed_bytes,
+    iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
+FROM usage_hour u
+JOIN scope s ON s.id = u.scope_id
+JOIN name w ON w.id = u.workgroup_id
+JOIN principal p ON p.id = u.principal_id;
+
+-- A local day x scope x workgroup x principal x client x database.
+CREATE VIEW usage_daily AS
+SELECT
+    date(u.day * 86400, 'unixepoch') AS day,
+    d.start AS day_epoch,
+    s.account_id,
+    s.region,
+    nullif(w.value, '') AS workgroup,
+    p.name AS principal,
+    p.key AS principal_key,
+    p.kind AS principal_kind,
+    p.team,
+    nullif(c.value, '') AS client,
+    nullif(db.value, '') AS database_name,
+    u.executions,
+    u.failed,
+    u.cancelled,
+    u.unpriced,
+    u.scanned_bytes,
+    u.billed_bytes,
+    iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
+FROM usage_day u
+JOIN local_day d ON d.day = u.day
+JOIN scope s ON s.id = u.scope_id
+JOIN name w ON w.id = u.workgroup_id
+JOIN name c ON c.id = u.client_id
+JOIN name db ON db.id = u.database_id
+JOIN principal p ON p.id = u.principal_id;
+
+-- A CloudTrail event.
+CREATE VIEW event_log AS
+SELECT
+    e.event_id,
+    e.at AS event_epoch,
+    datetime(e.at, 'unixepoch') AS event_at,
+    CASE e.name WHEN 1 THEN 'StartQueryExecution' WHEN 2 THEN 'BatchGetQueryExecution'
+                WHEN 3 THEN 'GetQueryRuntimeStatistics' ELSE 'GetQueryExecution' END AS event_name,
+    s.account_id,
+    s.region,
+    p.name AS principal,
+    p.key AS principal_key,
+    source_ip.value AS source_ip,
+    user_agent.value AS user_agent,
+    client.value AS client,
+    error_code.value AS error_code,
+    e.executions
+FROM event e
+JOIN scope s ON s.id = e.scope_id
+JOIN principal p ON p.id = e.principal_id
+LEFT JOIN name source_ip ON source_ip.id = e.source_ip_id
+LEFT JOIN name user_agent ON user_agent.id = e.user_agent_id
+LEFT JOIN name client ON client.id = e.client_id
+LEFT JOIN name error_code ON error_code.id = e.error_code_id;
+
+-- A UTC hour x scope, and how complete it is.
+CREATE VIEW coverage_hourly AS
+SELECT
+    c.hour AS hour_epoch,
+    datetime(c.hour, 'unixepoch') AS hour_at,
+    s.account_id,
+    s.region,
+    c.status,
+    c.reason,
+    c.events,
+    c.executions,
+    c.finished,
+    c.pending,
+    c.denied,
+    c.gone,
+    c.unattributed,
+    c.unreadable
+FROM coverage_hour c
+JOIN scope s ON s.id = c.scope_id;
+
+-- A UTC hour x scope of executions that were found after retention had frozen their hour: in no usage row.
+CREATE VIEW adjustment_hourly AS
+SELECT
+    e.submitted / 3600 * 3600 AS hour_epoch,
+    datetime(e.submitted / 3600 * 3600, 'unixepoch') AS hour_at,
+    s.account_id,
+    s.region,
+    count(*) AS executions,
+    sum(coalesce(e.scanned_bytes, 0)) AS scanned_bytes,
+    sum(e.billed_bytes) AS billed_bytes,
+    sum(e.cost) / 1e9 AS cost_usd
+FROM execution e
+JOIN scope s ON s.id = e.scope_id
+WHERE e.submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before')
+GROUP BY 1, e.scope_id;
