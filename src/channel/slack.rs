@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::idempotency_key;
 use crate::domain::alert::{Alert, Digest, Message, Part, Severity};
 use crate::report::alert::{cost, digest_facts, facts, title};
-use crate::report::{bytes, printable, shortened, thousands};
+use crate::report::{bytes, count, printable, shortened, thousands};
 
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;
@@ -79,27 +79,18 @@ fn list(head: &str, parts: &[Part], blocks: &mut Vec<Value>) {
         let failed =
             if part.failed > 0 { format!(", {} failed", thousands(part.failed)) } else { String::new() };
         let scanned = bytes(part.scanned_bytes);
-        format!(
-            "• *{}*  {scanned}, {} run{failed}  {}",
-            cost_text(part),
-            thousands(part.executions),
-            escaped(&label)
-        )
+        let executions = count(part.executions, "execution");
+        format!("• *{}*  {scanned}, {executions}{failed}  {}", escaped(&cost(part)), escaped(&label))
     });
     let text = std::iter::once(format!("*{head}*")).chain(lines).collect::<Vec<_>>().join("\n");
     blocks.push(section(&text));
-}
-
-/// `<$0.01` would begin a link.
-fn cost_text(part: &Part) -> String {
-    escaped(&cost(part))
 }
 
 fn close(lines: Vec<String>, link: Option<&str>, blocks: &mut Vec<Value>) {
     let mut lines = lines;
     if let Some(link) = link {
         // Of our own making: the configured page and encoded names.
-        lines.push(format!("<{}|Look closer>", link.replace(['<', '>', '|'], "")));
+        lines.push(format!("<{}|Look closer>", escaped(&link.replace(['<', '>', '|'], ""))));
     }
     let text = within(&lines.join("\n"), 1_900);
     blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}));

@@ -276,7 +276,6 @@ pub fn alert_id(series: &str, level: u32) -> String {
 /// What is owed to a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "one at a time is in memory")]
 pub enum Message {
     Alert(Alert),
     Digest(Digest),

@@ -18,6 +18,9 @@ const FEWEST_SAMPLES: usize = 4;
 /// Makes the median absolute deviation comparable with a standard deviation (of a normal distribution).
 const SCALE: f64 = 1.4826;
 
+/// By the start of the period that is judged and the subject: what was measured, by when.
+type Past<'a> = HashMap<(DateTime<Utc>, &'a str), BTreeMap<DateTime<Utc>, u64>>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub subject: Subject,
@@ -73,12 +76,8 @@ impl Settings {
         findings
     }
 
-    /// What was measured before, by the period it is compared with and the subject, then by when.
-    fn past<'a>(
-        &self,
-        rule: &Rule,
-        facts: &'a Facts,
-    ) -> HashMap<(DateTime<Utc>, &'a str), BTreeMap<DateTime<Utc>, u64>> {
+    /// What was measured in the weeks before.
+    fn past<'a>(&self, rule: &Rule, facts: &'a Facts) -> Past<'a> {
         let mut past: HashMap<_, BTreeMap<_, u64>> = HashMap::new();
         for (of, cell) in facts.history.iter().filter(|(of, _)| of.span == self.span) {
             let Some((key, _)) = cell.dims.subject(self.subject).filter(|_| rule.filter.admits(&cell.dims))

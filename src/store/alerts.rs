@@ -173,7 +173,7 @@ impl Reader {
             (_, _) if all == 0 => "nothing read yet".to_owned(),
             (0, _) => "not due yet: CloudTrail may still deliver".to_owned(),
             (due, 0) if due == complete => "complete".to_owned(),
-            (due, open) if open == 0 => {
+            (due, 0) => {
                 format!("{complete} of {due} hours complete: the numbers may be too low")
             }
             (due, open) => format!("{complete} of {due} due hours complete, {open} not due yet"),

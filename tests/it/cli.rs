@@ -125,9 +125,54 @@ fn files_are_read_without_credentials_and_shown() {
 }
 
 #[test]
+fn a_pass_is_skipped_while_another_process_writes() {
+    let folder = folder();
+    std::fs::write(folder.path().join("trail.json"), r#"{"Records":[]}"#).expect("written");
+    let mut config = athena_ledger::config::Config::default();
+    config.store.path = folder.path().join("athena-ledger.db");
+    let stop = tokio_util::sync::CancellationToken::new();
+    let other =
+        athena_ledger::store::Store::open(std::sync::Arc::new(config), stop).expect("the store opens");
+    let (code, _, stderr) = told(&run(folder.path(), &["run", "--once"]));
+    assert!(code == 0 && stderr.contains("skipped: another athena-ledger is writing"), "{code} {stderr}");
+    let (code, _, stderr) = told(&run(folder.path(), &["collect", "--files", "trail.json"]));
+    assert!(code == 1 && stderr.contains("another athena-ledger is writing"), "{code} {stderr}");
+    drop(other);
+}
+
+#[test]
+fn channels_and_rules_are_checked_without_showing_secrets() {
+    let folder = folder();
+    let config = "[[channel]]\nname = 'ops'\nkind = 'slack'\nurl_env = 'SLACK'\n
+        [[channel]]\nname = 'hook'\nkind = 'webhook'\nurl_file = 'hook.txt'\nsecret_file = 'secret.txt'\n
+        [[rule]]\nname = 'busy'\nkind = 'threshold'\nlimit = '1 TB'\nchannels = ['hook']\n";
+    std::fs::write(folder.path().join("athena-ledger.toml"), config).expect("written");
+    std::fs::write(folder.path().join("hook.txt"), "http://127.0.0.1:9/T000/private\n").expect("written");
+    std::fs::write(folder.path().join("secret.txt"), "whsec_bm90IHNob3duIGFueXdoZXJl\n").expect("written");
+    let (_, stdout, stderr) = told(&run(folder.path(), &["check"]));
+    assert!(
+        stdout.contains("rule busy: tells when all of Athena scans 1.0 TiB or more in an hour (UTC)"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("FAIL  channel ops: no address\n  because: $SLACK is not set"), "{stdout}");
+    assert!(stdout.contains("channel hook: address from hook.txt"), "{stdout}");
+    let (code, tested, wrong) = told(&run(folder.path(), &["alerts", "test", "hook"]));
+    assert_eq!(code, 1);
+    assert!(wrong.contains("cannot connect"), "{wrong}");
+    let (_, sent, _) = told(&run(folder.path(), &["check", "--send"]));
+    for text in [&stdout, &stderr, &tested, &wrong, &sent] {
+        assert!(!text.contains("private") && !text.contains("bm90"), "{text}");
+    }
+    let (code, _, stderr) = told(&run(folder.path(), &["alerts", "test", "hok"]));
+    assert!(code == 2 && stderr.contains("channels are ops, hook"), "{stderr}");
+    let (code, _, stderr) = told(&run(folder.path(), &["run"]));
+    assert!(code == 2 && stderr.contains("$SLACK is not set"), "{stderr}");
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     let folder = folder();
-    for command in ["demo", "collect", "report", "show", "backup", "simulate"] {
+    for command in ["demo", "collect", "run", "alerts", "report", "show", "backup", "simulate"] {
         let (code, stdout, _) = told(&run(folder.path(), &[command, "--help"]));
         assert_eq!(code, 0);
         assert!(stdout.contains("Example") && stdout.contains("athena-ledger"), "{command}: {stdout}");

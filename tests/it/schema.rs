@@ -38,6 +38,11 @@ const CONTRACT: &[(&str, &str)] = &[
         "hour_epoch hour_at account_id region status reason events executions finished pending denied gone \
          unattributed unreadable",
     ),
+    (
+        "alert_log",
+        "alert_id found_epoch found_at rule severity subject name period period_epoch level title channel delivery \
+         attempts delivered_epoch delivered_at error",
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -135,4 +140,34 @@ async fn a_missing_file_is_not_made_by_a_reader() {
     let book = Book::new();
     assert!(matches!(Reader::open(&book.config.store.path), Err(StoreError::Missing { .. })));
     assert!(!book.config.store.path.exists());
+}
+
+/// The schema of version 1, as it was released.
+const VERSION_1: &str = include_str!("schema-1.sql");
+
+#[tokio::test(start_paused = true)]
+async fn an_older_database_is_kept_as_a_backup_and_brought_to_the_present_schema() {
+    let (old, new) = (Book::new(), Book::new());
+    let connection = Connection::open(&old.config.store.path).expect("the file is made");
+    let script = format!("{VERSION_1}; PRAGMA application_id = 0x4174686c; PRAGMA user_version = 1;");
+    connection.execute_batch(&script).expect("version 1");
+    let row = "INSERT INTO scope VALUES (1, '111122223333', 'us-east-1', NULL);
+               INSERT INTO execution (id, scope_id, execution_id, status) VALUES (1, 1, 'kept', 0);";
+    connection.execute_batch(row).expect("a row");
+    drop(connection);
+    let error = Reader::open(&old.config.store.path).expect_err("a reader changes nothing");
+    assert!(matches!(error, StoreError::Older { found: 1, .. }), "{error:?}");
+    drop(old.open().expect("migrated"));
+    drop(new.open().expect("created"));
+    let tables = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY 1, 2";
+    assert_eq!(old.rows(tables), new.rows(tables));
+    assert_eq!(old.row("SELECT execution_id FROM query_log"), "kept");
+    let backup = old.folder().join("ledger.db.schema-1.backup");
+    let mode = std::fs::metadata(&backup).expect("a backup").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "it holds what the database holds");
+    let version: i64 = Connection::open(&backup)
+        .expect("the backup opens")
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .expect("a version");
+    assert_eq!(version, 1);
 }
