@@ -16,7 +16,11 @@
 //!  TABLE execution(finished), query, touched hours               (store::answers)   <= commit 2, one per batch
 //!    |  touched hours and their days are built again, whole
 //!  TABLES usage_hour, usage_day, usage_month, coverage_hour      (store::rollup)    <= commit 3
-//!    |
+//!    |  rules: facts -> findings                                   (rules: pure)
+//!  TABLES alert, outbox; to_judge cleared                        (store::alerts)    <= commit 4
+//!    |  channel: a message, at least once
+//!  TABLE outbox: delivered, to be tried again, given up          (store::outbox)    <= commit 5
+//!
 //!  VIEWS query_log, usage_hourly, usage_daily, coverage_hourly   (report, BI tools)
 //! ```
 //!
@@ -27,12 +31,13 @@
 //! | layer | modules | never |
 //! |---|---|---|
 //! | 0 | [`domain`] | IO, a clock, SQL, the SDK |
-//! | 1 | [`report`] | IO, a clock |
+//! | 1 | [`rules`], [`report`] | IO, a clock |
 //! | 2 | [`clock`], [`config`] | the store, AWS |
-//! | 3 | [`aws`], [`store`] | each other |
+//! | 3 | [`aws`], [`store`], [`channel`] | each other |
 //! | 3b | [`source`], [`engine`] | the store; SDK types in what they return |
 //! | 4 | [`stages`] | the command line, the simulator |
-//! | 5 | [`cli`] | SQL, SDK clients |
+//! | 5 | [`service`] | the command line, the simulator |
+//! | 6 | [`cli`] | SQL, SDK clients |
 //! | side | [`simulator`] | any module under test |
 //!
 //! `tests/it/layers.rs` holds this table as data and names the line that breaks it.
@@ -45,6 +50,8 @@
 //!   cut at the last whole second it has read, and goes on below.
 //! - A terminal execution is never asked about again; a throttle never ends a pass.
 //! - Nothing unknown is ever shown as $0; every charge names the rule that made it.
+//! - Nothing is told twice: an alert is one per rule, subject, period and level, and keeps its key in every delivery.
+//! - A secret is never in a log, an error, a page or the database.
 //! - A frozen hour, whose executions retention removed, is never built again.
 //! - Production code never asks whether it is being tested; AWS is simulated behind its wire.
 //!

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, AwsSettings};
@@ -31,6 +31,8 @@ pub struct Service {
     clock: Clock,
     channels: Vec<Channel>,
     stop: CancellationToken,
+    /// A tick has found something to tell.
+    found: Notify,
     /// Shared by a tick and the deliveries beside it; closed when neither needs it.
     open: Mutex<Weak<Store>>,
 }
@@ -43,7 +45,15 @@ impl Service {
         channels: Vec<Channel>,
         stop: CancellationToken,
     ) -> Self {
-        Self { config, aws: Aws::new(aws), clock, channels, stop, open: Mutex::default() }
+        Self {
+            config,
+            aws: Aws::new(aws),
+            clock,
+            channels,
+            stop,
+            found: Notify::new(),
+            open: Mutex::default(),
+        }
     }
 
     /// Runs until the stop signal. An error is one that no waiting would mend, such as a file that is no database.
@@ -75,6 +85,9 @@ impl Service {
         if !self.stop.is_cancelled() {
             let found = stages::judge(&ctx).await?;
             tracing::info!(stage = "judge", alerts = found, "judged");
+            if found > 0 {
+                self.found.notify_one();
+            }
         }
         Ok(report)
     }
@@ -107,9 +120,11 @@ impl Service {
     }
 
     async fn deliver_for_ever(&self) {
-        let mut next = self.clock.now() + DELIVER_EVERY;
-        while self.reached(next).await {
-            next = self.clock.now() + DELIVER_EVERY;
+        while !self.stop.is_cancelled() {
+            tokio::select! {
+                _ = self.reached(self.clock.now() + DELIVER_EVERY) => {}
+                () = self.found.notified() => {}
+            }
             let due = self.something_is_due();
             let done = match due {
                 Ok(true) => self.deliver().await.map(drop),

@@ -78,6 +78,27 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Hours are to be looked at again as if they had been built: for measurements.
+    pub async fn judge_again(&self, hours: Vec<i64>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?;
+            hours.iter().try_for_each(|hour| insert.execute([hour]).map(drop))
+        })
+        .await
+    }
+}
+
+impl Reader {
+    /// The newest hour of which the book has usage.
+    pub fn newest_hour(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT max(hour) FROM usage_hour";
+        let hour: Option<i64> =
+            self.connection.query_row(sql, [], |row| row.get(0)).map_err(|source| self.sqlite(source))?;
+        Ok(hour.map(instant))
+    }
+}
+
 fn is_known(tx: &Connection, series: &str, level: u32) -> rusqlite::Result<bool> {
     tx.prepare_cached("SELECT 1 FROM alert WHERE series = ?1 AND level >= ?2")?.exists(params![series, level])
 }

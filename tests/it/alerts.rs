@@ -363,6 +363,38 @@ async fn redirects_are_not_followed_resets_are_tried_again_and_refused_messages_
     assert_eq!(keys(&receiver, &Answer::Status(200)), [&order[1], &order[2], &order[0]].map(Clone::clone));
 }
 
+#[tokio::test]
+async fn each_kind_of_channel_meets_every_kind_of_answer() {
+    let receiver = Receiver::start().await.expect("listens");
+    let message = Message::Test { id: "t".to_owned() };
+    for kind in [ChannelKind::Slack, ChannelKind::Webhook] {
+        let channel =
+            Channel::new(&ChannelConfig { kind, ..webhook("c", receiver.url()) }).expect("a channel");
+        let answers = [
+            (Answer::Status(200), None),
+            (Answer::Status(500), Some("HTTP 500 Internal Server Error")),
+            (Answer::Status(410), Some("HTTP 410 Gone")),
+            (Answer::TooMany(7), Some("HTTP 429 Too Many Requests")),
+            (Answer::Redirect("http://127.0.0.1:9/".to_owned()), Some("HTTP 302 Found")),
+            (Answer::Reset, Some("the connection broke")),
+        ];
+        for (answer, expected) in answers {
+            receiver.answer([answer.clone()], Answer::Status(200));
+            let sent = channel.send(&message, 0).await;
+            match (sent, expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(expected)) => {
+                    assert!(error.to_string().starts_with(expected), "{answer:?}: {error}");
+                    assert!(!error.to_string().contains("/hook"), "an address may be a secret: {error}");
+                    let wish = matches!(answer, Answer::TooMany(_)).then(|| Duration::from_secs(7));
+                    assert_eq!(error.retry_after(), wish);
+                }
+                (sent, expected) => panic!("{answer:?}: {sent:?}, not {expected:?}"),
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_never_answers_is_left_after_a_while() {
     // Simulated time ends the wait at once, which is what would happen to any answer here.

@@ -12,5 +12,7 @@ mod layers;
 mod oracle;
 mod schema;
 mod scopes;
+mod service;
+mod simulated;
 mod traps;
 mod world;

@@ -1,14 +1,14 @@
 //! Several accounts and regions in one book: how each is reached, and what one that fails does to the others.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use athena_ledger::aws::{Aws, AwsError, AwsSettings};
 use athena_ledger::config::ScopeConfig;
 use athena_ledger::domain::scope::{AccountId, Region, Scope};
 use athena_ledger::simulator::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, home};
 
+use crate::simulated::Simulated;
 use crate::world::Book;
 
 fn other() -> Scope {
@@ -63,37 +63,6 @@ fn anyhow_chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     said
-}
-
-/// The simulated AWS as a process; ends with the test.
-struct Simulated {
-    process: Child,
-    environment: Vec<(String, String)>,
-}
-
-impl Simulated {
-    fn start(options: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_athena-ledger"))
-            .args(["simulate", "--port", "0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("it tells where it is");
-        let pairs = line.split_whitespace().filter_map(|word| word.split_once('='));
-        let environment = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { process, environment }
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn run(aws: &Simulated, folder: &Path, args: &[&str]) -> (i32, String, String) {
