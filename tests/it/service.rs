@@ -83,7 +83,8 @@ async fn an_aws_that_fails_for_hours_is_told_and_then_made_up_for() {
 #[test]
 fn as_a_process_it_says_when_it_is_ready_and_what_each_stage_did_and_ends_at_a_signal() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("athena-ledger.toml"), "[collect]\nlookup_rate = 1000\n").expect("written");
+    std::fs::write(folder.path().join("athena-ledger.toml"), "[collect]\nlookup_rate = 1000\n")
+        .expect("written");
     let aws = Simulated::start(&["--queries", "20", "--no-quotas"]);
     let mut process = Command::new(env!("CARGO_BIN_EXE_athena-ledger"))
         .arg("run")
