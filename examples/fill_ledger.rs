@@ -107,7 +107,7 @@ async fn main() -> Result<()> {
             eprintln!("{made} of {wanted}");
         }
     }
-    store.rollup(end + TimeDelta::hours(2)).await?;
+    store.rollup(end + TimeDelta::hours(2), false).await?;
     Ok(())
 }
 

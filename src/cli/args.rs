@@ -153,7 +153,7 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AlertsCommand {
-    /// The newest alerts, and where they were delivered [default]
+    /// The newest alerts, and where they were delivered (what `alerts` alone does)
     List {
         /// How many
         #[arg(long, value_name = "N", default_value_t = 20)]
@@ -161,7 +161,7 @@ pub(super) enum AlertsCommand {
     },
     /// Send a test message
     Test {
-        /// Name of a [[channel]]; without one to all
+        /// Name of a channel; without one to all
         channel: Option<String>,
     },
     /// Try again what was given up, or one alert whatever became of it

@@ -69,7 +69,7 @@ pub async fn tick(ctx: &Ctx, asked: Option<Window>) -> Result<Report, StoreError
     let began = ctx.clock.now();
     let scopes = join_all(ctx.scopes.iter().map(|scope| pass(ctx, scope, asked))).await;
     let scopes = scopes.into_iter().collect::<Result<Vec<_>, _>>()?;
-    finish(ctx, scopes, began).await
+    finish(ctx, scopes, began, asked.is_none()).await
 }
 
 /// The same from trail files; Athena is asked about what they name in the scopes of `ctx`.
@@ -87,7 +87,7 @@ pub async fn tick_files(ctx: &Ctx, trail: TrailFiles) -> Result<Report, StoreErr
         }
     }));
     scopes.extend(enriched.await.into_iter().collect::<Result<Vec<_>, _>>()?);
-    finish(ctx, scopes, began).await
+    finish(ctx, scopes, began, false).await
 }
 
 async fn pass(ctx: &Ctx, scope: &ScopeCtx, asked: Option<Window>) -> Result<ScopeReport, StoreError> {
@@ -110,9 +110,10 @@ async fn finish(
     ctx: &Ctx,
     scopes: Vec<ScopeReport>,
     began: chrono::DateTime<chrono::Utc>,
+    to_judge: bool,
 ) -> Result<Report, StoreError> {
     let now = ctx.clock.now();
-    let rolled_up = ctx.store.rollup(now).await?;
+    let rolled_up = ctx.store.rollup(now, to_judge).await?;
     let daily = ctx.store.purged_at().await?.is_none_or(|at| now - at >= chrono::TimeDelta::days(1));
     if daily && !ctx.stop.is_cancelled() {
         ctx.store.purge(now).await?;

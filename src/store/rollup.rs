@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use super::coverage;
 use super::marks::{frozen_before, meta, set_meta};
 use super::{ScopeId, Store, StoreError, epoch, instant};
+use crate::config::Config;
 use crate::domain::day;
 
 /// Hours built again in one transaction, so that it stays below 10,000 rows in a busy book.
@@ -31,8 +32,9 @@ pub struct RolledUp {
 }
 
 impl Store {
-    /// Brings usage and coverage up to what events and executions say.
-    pub async fn rollup(&self, now: DateTime<Utc>) -> Result<RolledUp, StoreError> {
+    /// Brings usage and coverage up to what events and executions say. `to_judge`: rules are to look at what is built;
+    /// a backfill's hours they never see.
+    pub async fn rollup(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
         self.write(move |tx| {
             admit_to_the_ledger(tx)?;
             touch_what_time_changes(tx, now)
@@ -41,8 +43,7 @@ impl Store {
         let mut done = RolledUp::default();
         loop {
             let config = Arc::clone(&self.config);
-            let built =
-                self.write(move |tx| build_some(tx, now, config.collect.late, config.timezone)).await?;
+            let built = self.write(move |tx| build_some(tx, now, &config, to_judge)).await?;
             if built == RolledUp::default() {
                 return Ok(done);
             }
@@ -79,7 +80,13 @@ fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>) -> rusqlite::Res
     tx.execute(missing, [epoch(now)]).map(drop)
 }
 
-fn build_some(tx: &Connection, now: DateTime<Utc>, late: TimeDelta, zone: Tz) -> rusqlite::Result<RolledUp> {
+fn build_some(
+    tx: &Connection,
+    now: DateTime<Utc>,
+    config: &Config,
+    to_judge: bool,
+) -> rusqlite::Result<RolledUp> {
+    let (late, zone) = (config.collect.late, config.timezone);
     let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
     let touched = tx
         .prepare_cached("SELECT scope_id, hour FROM touched ORDER BY hour, scope_id LIMIT ?1")?
@@ -91,7 +98,9 @@ fn build_some(tx: &Connection, now: DateTime<Utc>, late: TimeDelta, zone: Tz) ->
         if *hour >= frozen {
             build_hour(tx, *scope, *hour)?;
             coverage::build(tx, *scope, instant(*hour), late, now)?;
-            tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?.execute([*hour])?;
+            if to_judge {
+                tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?.execute([*hour])?;
+            }
             days.insert(day::local_day(instant(*hour), zone));
             days.insert(day::local_day(instant(*hour + 3_599), zone));
         }

@@ -103,7 +103,7 @@ async fn nothing_is_told_of_what_ended_before_the_first_start_or_over_26_hours_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backfill_never_alerts() {
+async fn backfills_and_files_never_alert_not_even_of_yesterday() {
     let book = book(BUSY);
     judged(&book).await;
     scan(&book, 50 * 60, 3 * TIB);
@@ -111,6 +111,14 @@ async fn a_backfill_never_alerts() {
     book.pass(window).await;
     assert_eq!(book.row("SELECT count(*) FROM query_log"), "1");
     assert_eq!(judged(&book).await, 0);
+    scan(&book, -60, 3 * TIB);
+    book.wait(TimeDelta::hours(5)).await;
+    let path = book.folder().join("trail.json");
+    let records = book.world.records(&athena_ledger::simulator::home()).join(",");
+    std::fs::write(&path, format!("{{\"Records\":[{records}]}}")).expect("written");
+    book.read_files(&[path]).await;
+    assert_eq!(book.row("SELECT sum(scanned_bytes) FROM query_log"), (6 * TIB).to_string());
+    assert_eq!(book.row("SELECT count(*) FROM to_judge"), "0");
 }
 
 #[tokio::test(start_paused = true)]
