@@ -63,6 +63,7 @@ async fn once(session: Session, channels: &[Channel], stop: CancellationToken) -
     };
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
     let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
+    let nobody = connections.is_empty();
     let config = Arc::clone(&session.config);
     let ctx = stages::connect::context(config, clock.clone(), store, connections, stop.clone()).await?;
     let report = stages::tick(&ctx, None).await?;
@@ -78,5 +79,6 @@ async fn once(session: Session, channels: &[Channel], stop: CancellationToken) -
             done.failed
         ));
     }
-    collect::tell(&session, report, &unreachable, &coverage, true)
+    let outcome = collect::tell(&session, report, &unreachable, &coverage, true)?;
+    Ok(if nobody { Outcome::Failed } else { outcome })
 }

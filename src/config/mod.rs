@@ -5,6 +5,7 @@
 mod checked;
 mod raw;
 mod telling;
+mod wrong;
 
 pub mod env;
 pub mod secret;

@@ -2,9 +2,9 @@
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::checked::{Wrong, choice, duration};
 use super::raw::nearest;
 use super::secret::Source;
+use super::wrong::{Wrong, choice, duration};
 use super::{AlertsConfig, ChannelConfig, ChannelKind, DigestConfig, raw};
 use crate::domain::alert::{Measure, Severity, Span, Subject};
 use crate::domain::price::{NanoUsd, Unit};

@@ -167,3 +167,68 @@ fn local_days_begin_where_clocks_say_so() {
         day("2022-03-27")
     );
 }
+
+#[test]
+fn rules_and_channels_that_cannot_work_are_told_before_anything_runs() {
+    let rule = |rest: &str| format!("[[rule]]\nname = 'r'\nkind = 'threshold'\nlimit = '1 TB'\n{rest}");
+    let channel = "[[channel]]\nname = 'ops'\nkind = 'slack'\n";
+    let cases = [
+        (rule("kind2 = 1"), "unknown key `kind2` | did you mean `kind`?"),
+        (
+            "[[rule]]\nname = 'r'\nkind = 'treshold'".to_owned(),
+            "rule.kind = \"treshold\": is no kind of rule | did you mean `threshold`?",
+        ),
+        (rule("period = 'week'"), "rule.period = \"week\": must be `hour` or `day` or `month`"),
+        (
+            rule("measure = 'cost'"),
+            "rule.limit = \"1 TB\": is no limit of what is measured, cost | such as \"$50\"",
+        ),
+        (
+            rule("subject = 'execution'\nmeasure = 'failed'"),
+            "rule.measure = \"failed\": of one execution says nothing",
+        ),
+        (rule("lag = '4h'"), "rule.lag = \"r\": has no meaning for kind = \"threshold\""),
+        (
+            rule("channels = ['opps']\n[[channel]]\nname = 'ops'\nkind = 'slack'\nurl_env = 'U'"),
+            "is no [[channel]] of this file | did you mean `ops`?",
+        ),
+        (rule(&rule("")), "rule.name = \"r\": is the name of another [[rule]] too"),
+        (
+            "[[rule]]\nname = 'g'\nkind = 'gap'\nfilter = { team = 'x' }".to_owned(),
+            "of a gap can be account and region only",
+        ),
+        (
+            "[[rule]]\nname = 's'\nkind = 'spike'\nlimit = '1 GB'\nsubject = 'database'".to_owned(),
+            "use period = \"day\"",
+        ),
+        (
+            format!("{channel}url = 'https://hooks.slack.com/T0/private'"),
+            "a Slack webhook's address is a secret",
+        ),
+        (channel.to_owned(), "needs one address"),
+        ("[digest]\nat = '8 Uhr'".to_owned(), "digest.at = \"8 Uhr\": is no time of day"),
+    ];
+    for (text, expected) in cases {
+        let complaint = complaint(&text);
+        assert!(complaint.contains(expected), "{text}\n-> {complaint}");
+        assert!(!complaint.contains("private"), "{complaint}");
+    }
+}
+
+#[test]
+fn limits_are_bytes_dollars_or_counts_in_the_units_of_the_prices() {
+    let limit = |text: &str| {
+        let rules = parse(text).expect("valid").rules;
+        match &rules.first().expect("a rule").check {
+            crate::rules::Check::Threshold(settings) => settings.limit,
+            other => panic!("{other:?}"),
+        }
+    };
+    let rule = "[[rule]]\nname = 'r'\nkind = 'threshold'\n";
+    assert_eq!(limit(&format!("{rule}limit = '1.5 TB'")), 3 << 39);
+    assert_eq!(limit(&format!("{rule}limit = '500GiB'")), 500 << 30);
+    assert_eq!(limit(&format!("[pricing]\nunit = 'decimal'\n{rule}limit = '1 TB'")), 1_000_000_000_000);
+    assert_eq!(limit(&format!("{rule}measure = 'cost'\nlimit = '$50.25'")), 50_250_000_000);
+    assert_eq!(limit(&format!("{rule}measure = 'executions'\nlimit = 500")), 500);
+    assert!(parse("rule = []").expect("valid").rules.is_empty(), "no rules at all can be had");
+}
