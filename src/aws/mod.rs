@@ -99,6 +99,8 @@ pub enum AwsError {
     NoRegion,
     #[error("no usable AWS credentials")]
     NoCredentials(#[source] aws_credential_types::provider::error::CredentialsError),
+    #[error("the role {role} cannot be assumed")]
+    NoRole { role: String, source: aws_credential_types::provider::error::CredentialsError },
     #[error("AWS does not tell whose credentials these are")]
     NoAccount(#[source] CallError),
     #[error("the credentials are of account {found}, the scope is of {configured}")]
@@ -118,6 +120,9 @@ impl AwsError {
                  give the machine a role; without any, --files still reads trail files"
                     .to_owned()
             }
+            Self::NoRole { .. } => "its trust policy must name the caller (and the external_id of the [[scope]], if it asks \
+                 for one), and the caller's own policy must allow sts:AssumeRole on it"
+                .to_owned(),
             Self::NoAccount(error) => return error.help(),
             Self::OtherAccount { .. } => {
                 "set `profile` or `role_arn` of the [[scope]] to one of its account, or correct `account`".to_owned()
@@ -154,7 +159,10 @@ impl Aws {
             sdk.region().and_then(|region| Region::parse(region.as_ref())).ok_or(AwsError::NoRegion)?;
         let sdk = assume(scope, sdk).await;
         let provider = sdk.credentials_provider().ok_or_else(no_provider)?;
-        provider.provide_credentials().await.map_err(AwsError::NoCredentials)?;
+        provider.provide_credentials().await.map_err(|source| match &scope.role_arn {
+            Some(role) => AwsError::NoRole { role: role.clone(), source },
+            None => AwsError::NoCredentials(source),
+        })?;
         let (account, own) = identify(&sdk, scope).await?;
         let scope = Scope { account, region };
         let pace = self.pace(&scope);

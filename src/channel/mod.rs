@@ -39,6 +39,8 @@ enum Kind {
 pub enum SendError {
     #[error("no address")]
     Address(#[from] SecretError),
+    #[error("no signing secret")]
+    Secret(#[source] SecretError),
     #[error("the address of this channel is not one (it is not shown: it may be a secret)")]
     NoAddress,
     #[error("the secret is not base64 with an optional `whsec_` before it")]
@@ -70,6 +72,9 @@ impl SendError {
         let help = match self {
             Self::Address(_) | Self::NoAddress => {
                 "set the variable or file that url_env or url_file names, in the service's environment too"
+            }
+            Self::Secret(_) => {
+                "set the variable or file that secret_env or secret_file names, in the service's environment too"
             }
             Self::BadSecret => "as Standard Webhooks has them: whsec_ and 24 to 64 random bytes in base64",
             Self::Header(_) => "names and values are visible ASCII",
@@ -125,7 +130,9 @@ impl Channel {
     pub fn ready(&self) -> Result<(), SendError> {
         self.address()?;
         match &self.kind {
-            Kind::Webhook { secret: Some(secret), .. } => webhook::key(exposed(&secret.read()?)).map(drop),
+            Kind::Webhook { secret: Some(secret), .. } => {
+                webhook::key(exposed(&secret.read().map_err(SendError::Secret)?)).map(drop)
+            }
             Kind::Webhook { .. } | Kind::Slack => Ok(()),
         }
     }
@@ -136,7 +143,7 @@ impl Channel {
         let request = match &self.kind {
             Kind::Slack => slack::request(request, &self.name, message),
             Kind::Webhook { secret, headers } => {
-                let secret = secret.as_ref().map(Source::read).transpose()?;
+                let secret = secret.as_ref().map(Source::read).transpose().map_err(SendError::Secret)?;
                 webhook::request(request, &self.name, message, at, secret.as_ref().map(exposed), headers)?
             }
         };

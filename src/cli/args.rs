@@ -90,7 +90,7 @@ pub(super) enum Command {
 
     /// Serve the simulated AWS on loopback, for any AWS client
     #[command(
-        after_help = "Example:\n  athena-ledger simulate --port 5600 &\n  AWS_ENDPOINT_URL=http://127.0.0.1:5600 AWS_ACCESS_KEY_ID=... aws cloudtrail lookup-events"
+        after_help = "Example:\n  athena-ledger simulate > aws.env &\n  . ./aws.env && aws cloudtrail lookup-events"
     )]
     Simulate(SimulateArgs),
 }
@@ -139,7 +139,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "S")]
     pub(super) scope: Option<String>,
 
-    /// Show the N highest groups; the rest is one line
+    /// Show the N highest groups; the rest is one line (of hours and days all are shown)
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) top: usize,
 }

@@ -29,6 +29,9 @@ use crate::store::{Reader, StoreError};
 /// No query has this id; asking for it shows what we may ask.
 const NOBODYS_ID: &str = "00000000-0000-0000-0000-000000000000";
 
+/// LookupEvents calls a second (CloudTrail user guide, quotas).
+const LOOKUP_QUOTA: f64 = 2.0;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Grade {
@@ -56,6 +59,10 @@ pub(super) async fn check(
     match &session.config_file {
         Some(path) => lines.add(Grade::Good, "config", path.display().to_string()),
         None => lines.add(Grade::Good, "config", "built-in defaults; config.example.toml shows every key"),
+    }
+    if session.config.collect.lookup_rate > LOOKUP_QUOTA {
+        let detail = "collect.lookup_rate is over AWS's quota of 2 a second: calls will be throttled, yours and others'";
+        lines.add(Grade::Warn, "config", detail);
     }
     let clock = Clock::system();
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
@@ -254,9 +261,17 @@ fn database(lines: &mut Lines, session: &Session, reader: &Reader, probe: bool) 
     if owed > 0 {
         lines.add(Grade::Good, "alerts", format!("{owed} waiting to be delivered"));
     }
-    for law in reader.laws()? {
+    let laws = reader.laws()?;
+    if laws.iter().all(|law| law.off_by == 0) {
+        lines.add(
+            Grade::Good,
+            "database",
+            format!("all {} laws hold: nothing is lost or counted twice", laws.len()),
+        );
+    }
+    for law in laws {
         match law.off_by {
-            0 => lines.add(Grade::Good, "law", law.says),
+            0 => {}
             off_by => lines.add(
                 Grade::Bad,
                 "law",

@@ -89,7 +89,7 @@ pub(super) fn coverage(ctx: &stages::Ctx, asked: Option<Window>) -> Result<Cover
     let now = ctx.clock.now();
     let mut coverage = Coverage::default();
     for scope in &ctx.scopes {
-        let first = reader.starts_walked(scope.id)?.first_start().unwrap_or(now);
+        let first = reader.begins(scope.id)?.unwrap_or(now);
         let Some(window) = asked.or_else(|| Window::new(first.max(now - stages::HISTORY), now)) else {
             continue;
         };

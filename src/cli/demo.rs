@@ -113,8 +113,10 @@ pub(super) async fn demo(
         dollars(i64::try_from(truth.total.cost_nano_usd).unwrap_or(i64::MAX)),
     ));
     out::note(&format!(
-        "look around: athena-ledger --db {0} report --by day; sqlite3 {0} .schema",
-        path.display()
+        "look around: athena-ledger --db {0} report --by day --since {1} --until {2}; sqlite3 {0} .schema",
+        path.display(),
+        (end - WEEK).format("%F"),
+        end.format("%F"),
     ));
     if !args.exit {
         out::note("the page of the book is not part of this version yet; --exit leaves this line out");

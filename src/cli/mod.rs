@@ -30,6 +30,9 @@ use crate::domain::window::Window;
 use args::{Cli, Command};
 use failure::{Failure, Outcome};
 
+/// The book of a demo that names none.
+const DEMO: &str = "athena-ledger-demo.db";
+
 /// What every command needs to know.
 struct Session {
     config: Arc<Config>,
@@ -90,8 +93,11 @@ fn session(cli: &Cli) -> Result<Session, Failure> {
         Some(path) => Config::load(path)?,
         None => Config::default(),
     };
-    if let Some(db) = &cli.db {
-        config.store.path.clone_from(db);
+    match (&cli.db, &cli.command) {
+        (Some(db), _) => config.store.path.clone_from(db),
+        // Never beside the book of a real account, of which it would become a part.
+        (None, Command::Demo(_)) => config.store.path = DEMO.into(),
+        (None, _) => {}
     }
     Ok(Session { config: Arc::new(config), config_file, json: cli.json })
 }

@@ -72,6 +72,9 @@ async fn once(session: Session, channels: &[Channel], stop: CancellationToken) -
         let found =
             stages::judge(&ctx).await? + stages::digest(&ctx.store, &session.config, clock.now()).await?;
         let done = stages::deliver(&ctx.store, channels, &clock, &stop).await?;
+        if found > 0 && channels.is_empty() {
+            out::note("no channel is configured: nobody is told; `athena-ledger alerts` has what was found");
+        }
         out::note(&format!(
             "{}, {} delivered, {} to be tried again",
             count(found, "new alert"),

@@ -20,9 +20,15 @@ pub(super) fn show(session: &Session, id: &str) -> Result<Outcome, Failure> {
         )
     })?;
     let reader = Reader::open(session.database())?;
-    let found = reader.show(&parsed)?;
+    let mut found = reader.show(&parsed)?;
+    let similar = if found.is_empty() { reader.similar(&id.to_lowercase())? } else { Vec::new() };
+    // The beginning of one id, in any case of letters, is enough.
+    if let [only] = similar.as_slice()
+        && let Some(only) = ExecutionId::parse(only)
+    {
+        found = reader.show(&only)?;
+    }
     if found.is_empty() {
-        let similar = reader.similar(id)?;
         let help = match similar.as_slice() {
             [] => "run `athena-ledger collect` first; CloudTrail shows a start after some minutes".to_owned(),
             similar => format!("ids that begin so: {}", similar.join(", ")),

@@ -182,7 +182,10 @@ fn percent(key: &'static str, text: Option<&str>, default: u64) -> Result<u64, W
 }
 
 fn limit(raw: &raw::Rule, measure: Measure, unit: Unit) -> Result<u64, Wrong> {
-    let text = raw.limit.as_ref().map(ToString::to_string).unwrap_or_default();
+    let Some(text) = raw.limit.as_ref().map(ToString::to_string) else {
+        let name = raw.name.clone().unwrap_or_default();
+        return Err(Wrong::new("rule.name", name, "needs a limit"));
+    };
     let text = text.trim();
     let (parsed, example) = match measure {
         Measure::Scanned => (parse_bytes(text, unit), "such as \"1 TB\" or \"500 GB\""),
@@ -193,7 +196,7 @@ fn limit(raw: &raw::Rule, measure: Measure, unit: Unit) -> Result<u64, Wrong> {
         Measure::Executions | Measure::Failed => (text.parse().ok(), "such as 500"),
     };
     parsed.filter(|limit| *limit > 0).ok_or_else(|| {
-        let what = format!("is no limit of what is measured, {}", measure.as_str());
+        let what = format!("is no limit for measure = \"{}\"", measure.as_str());
         Wrong::new("rule.limit", text, what).help(example)
     })
 }
@@ -236,6 +239,7 @@ fn known(key: &'static str, named: &[String], channels: &[&str]) -> Result<(), W
         Some(name) => Err(Wrong::new(key, name.clone(), "is no [[channel]] of this file").help(
             match nearest(name, channels.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if channels.is_empty() => "there is no [[channel]] yet: add one".to_owned(),
                 None => format!("channels are {}", channels.join(", ")),
             },
         )),

@@ -181,7 +181,7 @@ fn rules_and_channels_that_cannot_work_are_told_before_anything_runs() {
         (rule("period = 'week'"), "rule.period = \"week\": must be `hour` or `day` or `month`"),
         (
             rule("measure = 'cost'"),
-            "rule.limit = \"1 TB\": is no limit of what is measured, cost | such as \"$50\"",
+            "rule.limit = \"1 TB\": is no limit for measure = \"cost\" | such as \"$50\"",
         ),
         (
             rule("subject = 'execution'\nmeasure = 'failed'"),

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::progress::seconds;
 use super::{Ctx, Phase, ScopeCtx, ScopeReport, plan};
 use crate::domain::event::EventName;
-use crate::domain::window::Window;
+use crate::domain::window::{Window, hour_of};
 use crate::source::lookup_events::{Page, SourceError};
 use crate::store::{Origin, StoreError};
 
@@ -29,7 +29,12 @@ pub(super) async fn collect(
     let reread_at = ctx.store.reread_at(scope.id).await?;
     let reread = asked.is_none() && plan::reread_due(reread_at, now);
     let walked = ctx.store.walked(scope.id, EventName::StartQueryExecution).await?;
-    let windows = plan::windows(&walked, asked, now, ctx.config.collect.first_span, reread);
+    let begins = match asked {
+        // A span that is asked for is all that this pass reads.
+        Some(asked) => asked.start,
+        None => ctx.store.begins(scope.id, hour_of(now - ctx.config.collect.first_span)).await?,
+    };
+    let windows = plan::windows(&walked, asked, now, begins, reread);
     ctx.progress.plan(&windows);
     for window in &windows {
         if walker.walk(EventName::StartQueryExecution, *window, None).await? != Ended::Read {

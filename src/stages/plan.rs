@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::domain::window::{Intervals, Window, hour_of};
+use crate::domain::window::{Intervals, Window};
 
 /// CloudTrail's event history (LookupEvents, API reference).
 pub const HISTORY: TimeDelta = TimeDelta::days(90);
@@ -11,19 +11,19 @@ const REREAD: TimeDelta = TimeDelta::hours(26);
 const REREAD_EVERY: TimeDelta = TimeDelta::hours(24);
 
 /// The windows of StartQueryExecution to read, newest first. Without an asked span: from the last walked end to
-/// `now`, the last 26 hours once a day, then older gaps; an empty book begins `first_span` back, at a full hour.
+/// `now`, the last 26 hours once a day, then older gaps, back to where the book `begins`.
 pub fn windows(
     walked: &Intervals,
     asked: Option<Window>,
     now: DateTime<Utc>,
-    first_span: TimeDelta,
+    begins: DateTime<Utc>,
     reread: bool,
 ) -> Vec<Window> {
     let now = now.trunc_subsecs(0);
     let oldest = now - HISTORY;
     let span = asked.map_or_else(
         || {
-            let start = walked.first_start().unwrap_or_else(|| hour_of(now - first_span));
+            let start = walked.first_start().map_or(begins, |first| first.min(begins));
             Window::new(start.max(oldest), now)
         },
         |asked| Window::new(asked.start.max(oldest), asked.end.min(now)),
@@ -55,38 +55,42 @@ mod tests {
         Window::new(at(start), at(end)).expect("a test window is not empty")
     }
 
-    const WEEK: TimeDelta = TimeDelta::days(7);
+    #[test]
+    fn an_empty_book_is_read_from_its_beginning() {
+        let now = at(0) + TimeDelta::minutes(20);
+        let windows = windows(&Intervals::default(), None, now, at(-7 * 24), false);
+        assert_eq!(windows, [Window { start: at(-7 * 24), end: now }]);
+    }
 
     #[test]
-    fn an_empty_book_begins_a_first_span_back_at_a_full_hour() {
-        let now = at(0) + TimeDelta::minutes(20);
-        let windows = windows(&Intervals::default(), None, now, WEEK, false);
-        assert_eq!(windows, [Window { start: at(-7 * 24), end: now }]);
+    fn a_beginning_that_was_not_reached_is_read_last() {
+        let walked: Intervals = [window(-10, 0)].into_iter().collect();
+        assert_eq!(windows(&walked, None, at(1), at(-20), false), [window(0, 1), window(-20, -10)]);
     }
 
     #[test]
     fn the_newest_is_read_before_older_gaps() {
         let walked: Intervals = [window(-50, -40), window(-30, -1)].into_iter().collect();
-        assert_eq!(windows(&walked, None, at(0), WEEK, false), [window(-1, 0), window(-40, -30)]);
+        assert_eq!(windows(&walked, None, at(0), at(-1), false), [window(-1, 0), window(-40, -30)]);
     }
 
     #[test]
     fn an_asked_span_is_read_only_where_it_is_missing() {
         let walked: Intervals = [window(-50, -40)].into_iter().collect();
-        assert_eq!(windows(&walked, Some(window(-45, -35)), at(0), WEEK, false), [window(-40, -35)]);
-        assert!(windows(&walked, Some(window(-49, -41)), at(0), WEEK, false).is_empty());
+        assert_eq!(windows(&walked, Some(window(-45, -35)), at(0), at(-1), false), [window(-40, -35)]);
+        assert!(windows(&walked, Some(window(-49, -41)), at(0), at(-1), false).is_empty());
     }
 
     #[test]
     fn nothing_is_asked_beyond_ninety_days_or_the_future() {
         let asked = window(-100 * 24, 5);
-        assert_eq!(windows(&Intervals::default(), Some(asked), at(0), WEEK, false), [window(-90 * 24, 0)]);
+        assert_eq!(windows(&Intervals::default(), Some(asked), at(0), at(-1), false), [window(-90 * 24, 0)]);
     }
 
     #[test]
     fn the_last_twenty_six_hours_are_read_again_once_a_day() {
         let walked: Intervals = [window(-100, -1)].into_iter().collect();
-        assert_eq!(windows(&walked, None, at(0), WEEK, true), [window(-26, 0)]);
+        assert_eq!(windows(&walked, None, at(0), at(-1), true), [window(-26, 0)]);
         assert!(!reread_due(None, at(0)));
         assert!(!reread_due(Some(at(-23)), at(0)));
         assert!(reread_due(Some(at(-24)), at(0)));

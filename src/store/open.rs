@@ -116,6 +116,8 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         let mut copy = path.as_os_str().to_owned();
         copy.push(format!(".schema-{version}.backup"));
         backup::copy(connection, Path::new(&copy))?;
+        let copy = Path::new(&copy).display();
+        tracing::warn!("{} is brought to schema {VERSION}; it is kept as it was at {copy}", path.display());
     }
     let done = usize::try_from(version - 1).unwrap_or(0);
     for (step, migration) in MIGRATIONS.iter().enumerate().skip(done) {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
+use super::marks::{meta, set_meta};
 use super::numbers::event_number;
 use super::reading::Reader;
 use super::{ScopeId, Store, StoreError, epoch, instant};
@@ -49,7 +50,36 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Where this scope's book begins: `proposed` at the first pass, and from then on what that said, so that a first
+    /// pass which is interrupted goes back as far the next time.
+    pub async fn begins(&self, scope: ScopeId, proposed: DateTime<Utc>) -> Result<DateTime<Utc>, StoreError> {
+        self.write(move |tx| {
+            if let Some(begins) = begins(tx, scope)? {
+                return Ok(begins);
+            }
+            set_meta(tx, &begins_key(scope), &epoch(proposed).to_string())?;
+            Ok(proposed)
+        })
+        .await
+    }
+}
+
+fn begins_key(scope: ScopeId) -> String {
+    format!("scope {} begins", scope.0)
+}
+
+fn begins(tx: &Connection, scope: ScopeId) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    Ok(meta(tx, &begins_key(scope))?.and_then(|text| text.parse().ok()).map(instant))
+}
+
 impl Reader {
+    /// Where this scope's book begins or was meant to, whichever is earlier.
+    pub fn begins(&self, scope: ScopeId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let meant = begins(&self.connection, scope).map_err(|e| self.sqlite(e))?;
+        Ok(self.starts_walked(scope)?.first_start().into_iter().chain(meant).min())
+    }
+
     /// What the starts' walk has read.
     pub fn starts_walked(&self, scope: ScopeId) -> Result<Intervals, StoreError> {
         intervals(&self.connection, scope, Walk::Name(EventName::StartQueryExecution))

@@ -112,8 +112,10 @@ fn files_are_read_without_credentials_and_shown() {
     let (code, stdout, _) = told(&run(folder.path(), &["show", "7d4c1b9e"]));
     assert_eq!(code, 0);
     assert!(stdout.contains("not known yet") && !stdout.contains('\u{1b}'), "{stdout}");
-    let (code, _, stderr) = told(&run(folder.path(), &["show", "7d4c"]));
-    assert!(code == 1 && stderr.contains("7d4c1b9e"), "{stderr}");
+    let (code, stdout, _) = told(&run(folder.path(), &["show", "7D4C"]));
+    assert!(code == 0 && stdout.contains("7d4c1b9e"), "the beginning of one id is enough: {stdout}");
+    let (code, _, stderr) = told(&run(folder.path(), &["show", "8"]));
+    assert!(code == 1 && stderr.contains("athena-ledger collect"), "{stderr}");
     let (code, stdout, _) =
         told(&run(folder.path(), &["report", "--since", "2026-11-20", "--until", "2026-11-21"]));
     assert_eq!(code, 3, "files alone are never complete");

@@ -361,3 +361,26 @@ async fn any_text_as_a_record_is_kept_as_unreadable_and_makes_its_hour_partial()
         again.unreadable
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_first_pass_that_is_interrupted_goes_back_as_far_the_next_time() {
+    let mut book = Book::new();
+    book.config.collect.first_span = TimeDelta::days(7);
+    book.world.start(StartSpec::at(book.ago(6 * 24 * 60)));
+    book.world.start(StartSpec::at(book.ago(60)));
+    let ctx = book.ctx().await;
+    let some_pages = std::time::Duration::from_secs(2);
+    let ended = tokio::time::timeout(some_pages, athena_ledger::stages::tick(&ctx, None)).await;
+    assert!(ended.is_err(), "two seconds are not enough for a week at this rate");
+    drop(ctx);
+    assert_eq!(book.row("SELECT count(*) FROM query_log"), "1");
+    // A later start of the clock must not move the beginning either.
+    book.wait(TimeDelta::hours(3)).await;
+    book.tick().await;
+    assert_eq!(book.row("SELECT count(*) FROM query_log"), "2");
+    assert_eq!(book.row("SELECT count(*) FROM coverage_hourly WHERE status IN ('partial', 'none')"), "0");
+    assert_eq!(
+        book.row("SELECT count(*) FROM coverage_hourly WHERE status = 'complete'"),
+        (7 * 24 + 2).to_string()
+    );
+}

@@ -49,7 +49,8 @@ async fn a_wrong_external_id_is_a_credentials_error_that_names_the_refusal_and_n
         ..ScopeConfig::default()
     };
     let error = aws(&book).connect(&scope, Some(&other().region)).await.expect_err("refused");
-    assert!(matches!(error, AwsError::NoCredentials(_)), "{error:?}");
+    assert!(matches!(error, AwsError::NoRole { .. }), "{error:?}");
+    assert!(error.help().expect("a cure").contains("trust policy"));
     let said = anyhow_chain(&error);
     assert!(!said.contains("a wrong guess") && !said.contains("handshake"), "{said}");
     assert!(said.contains("AssumeRole"), "{said}");
