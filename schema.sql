@@ -462,7 +462,7 @@ SELECT
     sum(e.cost) / 1e9 AS cost_usd
 FROM execution e
 JOIN scope s ON s.id = e.scope_id
-WHERE e.submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before')
+WHERE e.submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before') AND e.before_ledger = 0
 GROUP BY 1, e.scope_id;
 
 -- An alert x channel it is owed to: delivered, waiting or given up. Without channels one row.

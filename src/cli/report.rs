@@ -71,6 +71,15 @@ pub(super) fn usage(
     clock: &Clock,
 ) -> Result<UsageReport, Failure> {
     let config = &session.config;
+    if let Some(built) = reader.timezone()?.filter(|built| built != config.timezone.name()) {
+        return Err(Failure::new(
+            anyhow::anyhow!(
+                "the days of this book are of {built}, the config's are of {}",
+                config.timezone.name()
+            ),
+            Some("run `athena-ledger collect` once: it builds the days again".to_owned()),
+        ));
+    }
     let all = reader.scopes()?;
     let chosen = match &args.scope {
         None => None,

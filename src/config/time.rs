@@ -1,6 +1,6 @@
 //! Instants as the command line takes them.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::span::parse_span;
@@ -19,5 +19,7 @@ pub fn parse_instant(text: &str, now: DateTime<Utc>, zone: Tz) -> Result<DateTim
     let rfc = || DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
     let date = || text.parse::<NaiveDate>().ok().map(|date| local_midnight(date, zone));
     let age = || now.checked_sub_signed(parse_span(text)?);
-    rfc().or_else(date).or_else(age).ok_or_else(|| NoInstant(text.to_owned()))
+    let parsed = rfc().or_else(date).or_else(age);
+    // Hours and days around it must exist too.
+    parsed.filter(|at| (1970..2200).contains(&at.year())).ok_or_else(|| NoInstant(text.to_owned()))
 }

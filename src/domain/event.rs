@@ -1,6 +1,6 @@
 //! One CloudTrail record -> [`Record`]: an event of the account book, skipped, or unreadable with a reason.
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Utc};
 
 use super::client::Client;
 use super::execution::ExecutionId;
@@ -265,7 +265,8 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     let plain = |format| NaiveDateTime::parse_from_str(text, format).map(|at| at.and_utc());
     let at =
         rfc.or_else(|_| plain("%Y-%m-%d %H:%M:%S%.f")).or_else(|_| plain("%Y-%m-%dT%H:%M:%S%.f")).ok()?;
-    Some(at.trunc_subsecs(0))
+    // Outside these years arithmetic on hours could overflow, and no AWS was or will be there.
+    Some(at.trunc_subsecs(0)).filter(|at| (2000..2200).contains(&at.year()))
 }
 
 #[cfg(test)]

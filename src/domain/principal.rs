@@ -199,7 +199,11 @@ fn role_name(identity: &UserIdentity) -> Option<String> {
 fn role_arn(identity: &UserIdentity, account: &str, role: &str) -> String {
     let arns = [identity.session_context.session_issuer.arn.as_deref(), identity.arn.as_deref()];
     let told = arns.into_iter().flatten().find(|arn| arn.contains(":role/"));
-    told.map_or_else(|| format!("arn:aws:iam::{account}:role/{role}"), str::to_owned)
+    // `aws`, `aws-us-gov` or `aws-cn`, as the session's own ARN has it.
+    let partition =
+        identity.arn.as_deref().and_then(|arn| arn.split(':').nth(1)).filter(|part| part.starts_with("aws"));
+    let partition = partition.unwrap_or("aws");
+    told.map_or_else(|| format!("arn:{partition}:iam::{account}:role/{role}"), str::to_owned)
 }
 
 fn session_name(identity: &UserIdentity) -> Option<String> {

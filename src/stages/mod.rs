@@ -67,6 +67,10 @@ enum Phase {
 /// `asked`: read what is missing of this span; `None` is what is missing up to now.
 pub async fn tick(ctx: &Ctx, asked: Option<Window>) -> Result<Report, StoreError> {
     let began = ctx.clock.now();
+    if asked.is_some() {
+        // For rules to see; what a backfill then adds is not.
+        ctx.store.rollup_left_over(began).await?;
+    }
     let scopes = join_all(ctx.scopes.iter().map(|scope| pass(ctx, scope, asked))).await;
     let scopes = scopes.into_iter().collect::<Result<Vec<_>, _>>()?;
     finish(ctx, scopes, began, asked.is_none()).await
@@ -75,6 +79,7 @@ pub async fn tick(ctx: &Ctx, asked: Option<Window>) -> Result<Report, StoreError
 /// The same from trail files; Athena is asked about what they name in the scopes of `ctx`.
 pub async fn tick_files(ctx: &Ctx, trail: TrailFiles) -> Result<Report, StoreError> {
     let began = ctx.clock.now();
+    ctx.store.rollup_left_over(began).await?;
     let mut scopes = vec![files::collect(ctx, trail).await?];
     let (_, done) = watch::channel(Phase::Done);
     let enriched = join_all(ctx.scopes.iter().map(|scope| {

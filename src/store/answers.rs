@@ -62,7 +62,12 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         self.write(move |tx| {
-            forget(tx, scope, now)?;
+            // Only what would be asked now is looked at, and in pieces: a backlog may be large.
+            for _ in 0..20 {
+                if forget(tx, scope, now)? == 0 {
+                    break;
+                }
+            }
             let sql = "SELECT a.execution, x.execution_id, a.started FROM ask a JOIN execution x ON x.id = a.execution
                        WHERE a.scope_id = ?1 AND a.at <= ?2 ORDER BY a.started DESC, a.at, a.execution LIMIT ?3";
             let mut select = tx.prepare_cached(sql)?;
@@ -103,19 +108,24 @@ impl Store {
     }
 }
 
-/// Executions older than Athena's history are not asked about: every answer would be an error.
-fn forget(tx: &Connection, scope: ScopeId, now: DateTime<Utc>) -> rusqlite::Result<()> {
-    let sql = "SELECT a.execution, x.start_at FROM ask a JOIN execution x ON x.id = a.execution
-               WHERE a.scope_id = ?1 AND a.started = 1 AND a.at <= ?2 AND x.start_at < ?3 LIMIT 5000";
+/// Executions older than Athena's history are not asked about: every answer would be an error. Looks at the next ones
+/// to ask only, and returns how many of them it gave up.
+fn forget(tx: &Connection, scope: ScopeId, now: DateTime<Utc>) -> rusqlite::Result<usize> {
+    const NEXT: i64 = 500;
+    let sql = "SELECT execution, start_at FROM (
+                   SELECT a.execution, x.start_at, a.started FROM ask a JOIN execution x ON x.id = a.execution
+                   WHERE a.scope_id = ?1 AND a.at <= ?2 ORDER BY a.started DESC, a.at, a.execution LIMIT ?4)
+               WHERE started = 1 AND start_at < ?3";
     let mut select = tx.prepare_cached(sql)?;
+    let key = [scope.0, epoch(now), epoch(now - HISTORY), NEXT];
     let rows = select
-        .query_map([scope.0, epoch(now), epoch(now - HISTORY)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
-    for (row, start_at) in rows {
-        set_gone(tx, row)?;
-        touch(tx, scope, start_at)?;
+    for (row, start_at) in &rows {
+        set_gone(tx, *row)?;
+        touch(tx, scope, *start_at)?;
     }
-    Ok(())
+    Ok(rows.len())
 }
 
 fn set_gone(tx: &Connection, row: i64) -> rusqlite::Result<()> {

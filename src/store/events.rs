@@ -267,6 +267,11 @@ impl Page<'_> {
         };
         let (name, at) = (record.name.map(event_number), record.at.map(epoch));
         let event_id = record.event_id.as_ref().map(|id| id.as_str());
+        // A damaged copy of an event that is stored takes nothing away from its hour.
+        let stored = "SELECT 1 FROM event WHERE event_id = ?1 AND scope_id IS ?2";
+        if self.tx.prepare_cached(stored)?.exists(params![event_id, scope.map(|scope| scope.0)])? {
+            return Ok(());
+        }
         let key =
             serde_json::json!([scope.map(|scope| scope.0), event_id, name, at, record.reason]).to_string();
         let sql = "INSERT OR IGNORE INTO unreadable VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

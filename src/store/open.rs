@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::lock::Lock;
-use super::{Store, StoreError, VERSION, backup, names, reprice, rollup};
+use super::{Store, StoreError, VERSION, backup, names, reprice};
 use crate::config::{Config, Journal, StoreConfig};
 
 const SCHEMA: &str = include_str!("../../schema.sql");
@@ -27,7 +27,7 @@ const BUSY_STEPS: u32 = 30;
 
 impl Store {
     /// Opens or creates the file for writing, migrates it (after a backup copy), and applies what the
-    /// configuration changed since: names of principals, the time zone, prices.
+    /// configuration changed since: names of principals and prices. A changed time zone is the next rollup's.
     pub fn open(config: Arc<Config>, stop: CancellationToken) -> Result<Self, StoreError> {
         let path = config.store.path.clone();
         let lock = Lock::take(&path)?;
@@ -42,7 +42,6 @@ impl Store {
         migrate(&connection, &path)?;
         in_transaction(&connection, &stop, |tx| {
             names::apply_mappings(tx, &config.principals)?;
-            rollup::apply_timezone(tx, config.timezone)?;
             reprice::apply_pricing(tx, &config.pricing)
         })
         .map_err(|source| StoreError::sqlite(&path, source))?;

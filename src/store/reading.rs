@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
-use super::marks::frozen_before;
+use super::marks::{frozen_before, meta};
 use super::{ScopeId, Store, StoreError, VERSION, epoch, instant, unsigned};
 use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::Window;
@@ -48,6 +48,11 @@ impl Reader {
 
     pub(super) fn sqlite(&self, source: rusqlite::Error) -> StoreError {
         StoreError::sqlite(&self.path, source)
+    }
+
+    /// The zone that days were built in, if any were.
+    pub fn timezone(&self) -> Result<Option<String>, StoreError> {
+        meta(&self.connection, "timezone").map_err(|source| self.sqlite(source))
     }
 
     /// Every scope the book knows, in order of account and region.

@@ -50,7 +50,14 @@ impl Store {
             purged.query_texts = self.write(move |tx| tx.execute(sql, [cut])).await? as u64;
         }
         if purged != Purged::default() {
-            self.write_outside(|connection| connection.execute_batch("PRAGMA incremental_vacuum")).await?;
+            // Every step frees one page.
+            let vacuum = |connection: &Connection| {
+                let mut pages = connection.prepare("PRAGMA incremental_vacuum")?;
+                let mut rows = pages.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(())
+            };
+            self.write_outside(vacuum).await?;
         }
         Ok(purged)
     }
@@ -68,7 +75,10 @@ impl Store {
                 tx.execute(&format!("DELETE FROM execution WHERE id IN ({chosen})"), key)
             })
             .await?;
-        self.write(|tx| tx.execute("DELETE FROM meta WHERE key = 'purging'", []).map(drop)).await?;
+        // A purge that was stopped goes on the next time.
+        if !self.stop.is_cancelled() {
+            self.write(|tx| tx.execute("DELETE FROM meta WHERE key = 'purging'", []).map(drop)).await?;
+        }
         Ok(purged)
     }
 
@@ -89,6 +99,10 @@ impl Store {
 
 /// Moves the frozen edge to the local midnight before `cut`, but not past anything Athena still owes an answer for.
 fn freeze(tx: &Connection, cut: i64, zone: chrono_tz::Tz) -> rusqlite::Result<()> {
+    // What an interrupted purge has frozen is removed first: its edge and its last row are known only together.
+    if unfinished(tx)?.is_some() {
+        return Ok(());
+    }
     let owed = "SELECT min(x.submitted) FROM ask a JOIN execution x ON x.id = a.execution";
     let owed: Option<i64> = tx.query_row(owed, [], |row| row.get(0))?;
     let cut = owed.map_or(cut, |owed| owed.min(cut));

@@ -35,11 +35,23 @@ impl Store {
     /// Brings usage and coverage up to what events and executions say. `to_judge`: rules are to look at what is built;
     /// a backfill's hours they never see.
     pub async fn rollup(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
+        let zone = self.config.timezone;
         self.write(move |tx| {
+            // Here and not earlier: its days are built again in the same breath.
+            apply_timezone(tx, zone)?;
             admit_to_the_ledger(tx)?;
             touch_what_time_changes(tx, now)
         })
         .await?;
+        self.build(now, to_judge).await
+    }
+
+    /// Builds what an interrupted pass has left touched, for rules to see.
+    pub async fn rollup_left_over(&self, now: DateTime<Utc>) -> Result<RolledUp, StoreError> {
+        self.build(now, true).await
+    }
+
+    async fn build(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
         let mut done = RolledUp::default();
         loop {
             let config = Arc::clone(&self.config);
@@ -174,7 +186,7 @@ pub(super) fn month_number(date: NaiveDate) -> i64 {
 }
 
 /// Days are local: another `timezone` builds them again, except those whose executions retention has removed.
-pub(super) fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
+fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
     let before = meta(tx, "timezone")?;
     if before.as_deref() == Some(zone.name()) {
         return Ok(());

@@ -384,3 +384,18 @@ async fn a_first_pass_that_is_interrupted_goes_back_as_far_the_next_time() {
         (7 * 24 + 2).to_string()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_zone_is_told_to_readers_until_its_days_are_built() {
+    let mut book = Book::new();
+    book.world.start(StartSpec { scanned: TIB, ..StartSpec::at(book.ago(60)) });
+    book.tick().await;
+    assert_eq!(book.reader().timezone().expect("known").as_deref(), Some("UTC"));
+    book.config.timezone = chrono_tz::Pacific::Auckland;
+    // Opening changes nothing yet: who reads now still sees whole days.
+    drop(book.open().expect("the store opens"));
+    assert_eq!(book.row("SELECT sum(cost_usd) FROM usage_daily"), "5");
+    book.tick().await;
+    assert_eq!(book.row("SELECT sum(cost_usd) FROM usage_daily"), "5");
+    assert_eq!(book.reader().timezone().expect("known").as_deref(), Some("Pacific/Auckland"));
+}

@@ -129,3 +129,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_time_that_no_clock_shows_is_unreadable_and_no_panic() {
+    for time in ["+262142-12-31 23:59:59", "9999-12-31T23:59:59Z", "1969-12-31T23:59:59Z"] {
+        let record = format!(
+            r#"{{"eventSource":"athena.amazonaws.com","eventName":"StartQueryExecution","eventTime":"{time}","eventID":"e",
+                "awsRegion":"us-east-1","recipientAccountId":"111122223333"}}"#
+        );
+        let Record::Unreadable(unreadable) = read_record(record.as_bytes(), None) else {
+            panic!("{time} was read")
+        };
+        assert_eq!(unreadable.reason, "no usable eventTime");
+    }
+}

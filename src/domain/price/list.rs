@@ -63,7 +63,12 @@ impl PriceList {
         let price = own.per_terabyte.or(listed.map(|(price, _)| price))?;
         let kept = i128::from(price.0) * i128::from(1_000_000 - own.discount_ppm.min(1_000_000));
         let nano = i64::try_from((kept + 500_000).div_euclid(1_000_000)).unwrap_or(i64::MAX);
-        Some((NanoUsd(nano), PriceSource::Override))
+        // A discount on a price that is not confirmed confirms nothing.
+        let source = match (own.per_terabyte, listed) {
+            (None, Some((_, PriceSource::Assumed))) => PriceSource::Assumed,
+            _ => PriceSource::Override,
+        };
+        Some((NanoUsd(nano), source))
     }
 }
 

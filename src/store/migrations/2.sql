@@ -59,3 +59,20 @@ SELECT
     o.error
 FROM alert a
 LEFT JOIN outbox o ON o.alert = a.id;
+
+-- Executions from before the ledger are in no usage row on purpose.
+DROP VIEW adjustment_hourly;
+CREATE VIEW adjustment_hourly AS
+SELECT
+    e.submitted / 3600 * 3600 AS hour_epoch,
+    datetime(e.submitted / 3600 * 3600, 'unixepoch') AS hour_at,
+    s.account_id,
+    s.region,
+    count(*) AS executions,
+    sum(coalesce(e.scanned_bytes, 0)) AS scanned_bytes,
+    sum(e.billed_bytes) AS billed_bytes,
+    sum(e.cost) / 1e9 AS cost_usd
+FROM execution e
+JOIN scope s ON s.id = e.scope_id
+WHERE e.submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before') AND e.before_ledger = 0
+GROUP BY 1, e.scope_id;
