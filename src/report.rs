@@ -321,6 +321,15 @@ pub fn printable(text: &str) -> String {
     spaced.chars().map(|c| if unsafe_mark(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Other people's text of several lines: each is `printable`, and keeps its indentation.
+pub fn printable_lines(text: &str) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        format!("{}{}", " ".repeat(indent), printable(line))
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// At most `longest` characters, the last one an ellipsis if something is left out.
 pub fn shortened(text: &str, longest: usize) -> String {
     if text.chars().count() <= longest {

@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::time::parse_instant;
 use crate::domain::window::Window;
-use crate::report::{Coverage, count};
+use crate::report::{Coverage, count, printable};
 use crate::source::trail_files::TrailFiles;
 use crate::stages::connect::Unreachable;
 use crate::stages::{self, Report, ScopeReport};
@@ -90,9 +90,8 @@ pub(super) fn coverage(ctx: &stages::Ctx, asked: Option<Window>) -> Result<Cover
     let mut coverage = Coverage::default();
     for scope in &ctx.scopes {
         let first = reader.begins(scope.id)?.unwrap_or(now);
-        let Some(window) = asked.or_else(|| Window::new(first.max(now - stages::HISTORY), now)) else {
-            continue;
-        };
+        let window = asked.or_else(|| Window::new(first, now));
+        let Some(window) = window.and_then(|window| stages::readable(window, now)) else { continue };
         add(
             &mut coverage,
             &reader,
@@ -215,7 +214,8 @@ fn text(
     }
     if let Some(reason) = &total.batch_unavailable {
         text.push_str(&format!(
-            "BatchGetQueryExecution is not to be had ({reason}): one call per execution.\n"
+            "BatchGetQueryExecution is not to be had ({}): one call per execution.\n",
+            printable(reason)
         ));
     }
     if total.read_names_cut > 0 {

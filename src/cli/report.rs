@@ -124,7 +124,7 @@ pub(super) fn usage(
             Unit::Decimal => "10^12 bytes",
         },
         zone: (config.timezone != chrono_tz::UTC).then(|| config.timezone.name().to_owned()),
-        adjustments: reader.adjustments(window)?,
+        adjustments: reader.adjustments(window, ids.as_deref())?,
     })
 }
 

@@ -29,7 +29,7 @@ use crate::store::{ScopeId, Store, StoreError};
 
 pub use deliver::{Delivered, deliver};
 pub use judge::{digest, digest_is_missing, judge, summed_up};
-pub use plan::{HISTORY, windows};
+pub use plan::{HISTORY, readable, windows};
 pub use progress::{Progress, Reading};
 pub use report::{Failure, Report, ScopeReport, StageError};
 
@@ -122,7 +122,9 @@ async fn finish(
     let daily = ctx.store.purged_at().await?.is_none_or(|at| now - at >= chrono::TimeDelta::days(1));
     if daily && !ctx.stop.is_cancelled() {
         ctx.store.purge(now).await?;
-        ctx.store.set_purged_at(now).await?;
+        if !ctx.stop.is_cancelled() {
+            ctx.store.set_purged_at(now).await?;
+        }
     }
     let counts = ctx.store.counts().await?;
     let elapsed = (ctx.clock.now() - began).to_std().unwrap_or_default();

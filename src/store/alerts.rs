@@ -183,7 +183,7 @@ impl Reader {
         // Hours that lie in the period; an hour that a local day cuts counts for both of its days.
         let sql =
             "SELECT count(*), coalesce(sum(status = 'complete'), 0), coalesce(sum(hour + 3600 + ?3 > ?4), 0)
-                   FROM coverage_hour WHERE hour + 3600 > ?1 AND hour < ?2";
+                   FROM coverage_hour WHERE hour > ?1 - 3600 AND hour < ?2";
         let key = params![epoch(period.start), epoch(period.end.min(now)), late.num_seconds(), epoch(now)];
         let (all, complete, open): (i64, i64, i64) = self
             .connection

@@ -286,7 +286,7 @@ impl Desk<'_> {
         let key = params![scope.account.as_str(), scope.region.as_str()];
         let id: Option<i64> = self.tx.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
         let until = now - self.config.collect.late;
-        let hours = "FROM coverage_hour WHERE scope_id = ?1 AND hour + 3600 > ?2 AND hour + 3600 <= ?3";
+        let hours = "FROM coverage_hour WHERE scope_id = ?1 AND hour > ?2 - 3600 AND hour <= ?3 - 3600";
         let window = params![id, epoch(self.edge), epoch(until)];
         let counts = format!("SELECT count(*), coalesce(sum(status = 'complete'), 0) {hours}");
         let (due, complete) =

@@ -10,6 +10,7 @@ mod coverage;
 mod error;
 mod events;
 mod facts;
+mod highlights;
 mod laws;
 mod lock;
 mod marks;
@@ -48,7 +49,7 @@ pub use rollup::RolledUp;
 pub use show::{Execution, Sighting};
 
 /// `PRAGMA user_version` of `schema.sql`; `open` migrates to it.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The row of a scope in this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ use crate::config::{Config, Journal, StoreConfig};
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What leads from version 1 to 2, from 2 to 3 and so on.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
 /// `PRAGMA application_id`: "Athl", so that `file` and we know our own.
 const APPLICATION_ID: i64 = 0x4174_686c;
@@ -90,6 +90,8 @@ fn prepare(connection: &Connection, config: &StoreConfig) -> rusqlite::Result<()
     // A spilling cache would take the exclusive lock in the middle of a transaction and lock readers out.
     connection.pragma_update(None, "cache_spill", "OFF")?;
     connection.pragma_update(None, "cache_size", -8_000)?;
+    // What retention removes must not be found in the file's free pages.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "foreign_keys", "OFF")
 }
 

@@ -7,9 +7,9 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, params};
 
-use super::coverage;
 use super::marks::{frozen_before, meta, set_meta};
 use super::{ScopeId, Store, StoreError, epoch, instant};
+use super::{coverage, highlights};
 use crate::config::Config;
 use crate::domain::day;
 
@@ -17,12 +17,16 @@ use crate::domain::day;
 const HOURS_AT_A_TIME: i64 = 24;
 
 /// The measures of a usage row, from executions.
-pub(super) const MEASURES: &str =
-    "count(*), sum(coalesce(state = 4, 0)), sum(coalesce(state = 5, 0)), sum(cost IS NULL),
-    sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0))";
+pub(super) const MEASURES: &str = "count(*) AS executions, sum(coalesce(state = 4, 0)) AS failed,
+    sum(coalesce(state = 5, 0)) AS cancelled, sum(cost IS NULL) AS unpriced,
+    sum(coalesce(scanned_bytes, 0)) AS scanned_bytes, sum(billed_bytes) AS billed_bytes,
+    sum(coalesce(cost, 0)) AS cost";
 
 /// The measures of a usage row, from other usage rows.
-pub(super) const SUMS: &str = "sum(executions), sum(failed), sum(cancelled), sum(unpriced), sum(scanned_bytes), sum(billed_bytes), sum(cost)";
+pub(super) const SUMS: &str =
+    "sum(executions) AS executions, sum(failed) AS failed, sum(cancelled) AS cancelled,
+    sum(unpriced) AS unpriced, sum(scanned_bytes) AS scanned_bytes, sum(billed_bytes) AS billed_bytes,
+    sum(cost) AS cost";
 
 /// What a rollup built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +44,8 @@ impl Store {
             // Here and not earlier: its days are built again in the same breath.
             apply_timezone(tx, zone)?;
             admit_to_the_ledger(tx)?;
-            touch_what_time_changes(tx, now)
+            touch_what_time_changes(tx, now)?;
+            note_today(tx, now, zone)
         })
         .await?;
         self.build(now, to_judge).await
@@ -65,10 +70,24 @@ impl Store {
     }
 }
 
+/// SQLite knows no time zones: what views call today and this month is noted for them.
+fn note_today(tx: &Connection, now: DateTime<Utc>, zone: Tz) -> rusqlite::Result<()> {
+    let today = day::local_day(now, zone);
+    let month_end = day::local_midnight(next_month(today), zone);
+    let facts = [
+        ("rolled_up_at", epoch(now)),
+        ("today", day_number(today)),
+        ("month", month_number(today)),
+        ("month_end", epoch(month_end)),
+    ];
+    facts.iter().try_for_each(|(key, value)| set_meta(tx, key, &value.to_string()))
+}
+
 /// A backfill moves the ledger's beginning: executions flagged as before it may lie inside now.
 fn admit_to_the_ledger(tx: &Connection) -> rusqlite::Result<()> {
     let inside = "before_ledger = 1 AND submitted >=
-        (SELECT min(start) / 3600 * 3600 FROM walked w WHERE w.scope_id = execution.scope_id AND w.walk = 1)";
+        (SELECT min(start) / 3600 * 3600 FROM walked w WHERE w.scope_id = execution.scope_id AND w.walk = 1)
+        AND submitted >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before'), submitted)";
     tx.execute_batch(&format!(
         "INSERT OR IGNORE INTO touched SELECT scope_id, submitted / 3600 * 3600 FROM execution WHERE {inside};
          UPDATE execution SET before_ledger = 0 WHERE {inside};"
@@ -99,7 +118,7 @@ fn build_some(
     to_judge: bool,
 ) -> rusqlite::Result<RolledUp> {
     let (late, zone) = (config.collect.late, config.timezone);
-    let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
+    let frozen = frozen_before(tx)?;
     let touched = tx
         .prepare_cached("SELECT scope_id, hour FROM touched ORDER BY hour, scope_id LIMIT ?1")?
         .query_map([HOURS_AT_A_TIME], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
@@ -107,7 +126,7 @@ fn build_some(
     let mut days = BTreeSet::new();
     for (scope, hour) in &touched {
         // Frozen: the executions are gone, so the row is all there is and must stay.
-        if *hour >= frozen {
+        if frozen.is_none_or(|frozen| *hour >= frozen) {
             build_hour(tx, *scope, *hour)?;
             coverage::build(tx, *scope, instant(*hour), late, now)?;
             if to_judge {
@@ -120,10 +139,13 @@ fn build_some(
             .execute([scope.0, *hour])?;
     }
     let mut months = BTreeSet::new();
+    let first = first_live(tx, frozen, zone)?;
+    let days: BTreeSet<NaiveDate> =
+        days.into_iter().map(|date| first.map_or(date, |(first, _)| date.max(first))).collect();
     for date in &days {
-        if build_day(tx, *date, zone, frozen)? {
-            months.insert((date.year(), date.month()));
-        }
+        let start = first.filter(|(first, _)| first == date).map(|(_, start)| start);
+        build_day(tx, *date, zone, start)?;
+        months.insert((date.year(), date.month()));
     }
     months.iter().try_for_each(|(year, month)| build_month(tx, *year, *month))?;
     Ok(RolledUp { hours: touched.len() as u64, days: days.len() as u64 })
@@ -141,13 +163,22 @@ fn build_hour(tx: &Connection, scope: ScopeId, hour: i64) -> rusqlite::Result<()
     tx.prepare_cached(&sql)?.execute([hour, scope.0]).map(drop)
 }
 
-/// False for a day whose beginning is frozen.
-fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, frozen: i64) -> rusqlite::Result<bool> {
-    let start = epoch(day::local_midnight(date, zone));
+/// The first local day that is still built, and from when on: its midnight, or the frozen edge, where days of another
+/// time zone ended in the middle of a day. What lies between an edge and the first midnight after a day that is
+/// frozen counts for the day that begins there: no day may lose it.
+fn first_live(tx: &Connection, frozen: Option<i64>, zone: Tz) -> rusqlite::Result<Option<(NaiveDate, i64)>> {
+    let Some(frozen) = frozen else { return Ok(None) };
+    let date = day::local_day(instant(frozen), zone);
+    let is_frozen = "SELECT EXISTS (SELECT 1 FROM local_day WHERE day = ?1 AND start < ?2)";
+    let is_frozen = tx.prepare_cached(is_frozen)?.query_row([day_number(date), frozen], |row| row.get(0))?;
+    let first = if is_frozen { date + TimeDelta::days(1) } else { date };
+    Ok(Some((first, frozen)))
+}
+
+/// `start`: where it is not the local midnight.
+fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, start: Option<i64>) -> rusqlite::Result<()> {
+    let start = start.unwrap_or_else(|| epoch(day::local_midnight(date, zone)));
     let end = epoch(day::local_midnight(date + TimeDelta::days(1), zone));
-    if start < frozen {
-        return Ok(false);
-    }
     let number = day_number(date);
     tx.prepare_cached("INSERT OR REPLACE INTO local_day VALUES (?1, ?2, ?3)")?
         .execute([number, start, end])?;
@@ -160,7 +191,7 @@ fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, frozen: i64) -> rusqlit
          GROUP BY 2, 3, 4, 5, 6"
     );
     tx.prepare_cached(&sql)?.execute([number, start, end])?;
-    Ok(true)
+    highlights::build(tx, number, start, end)
 }
 
 fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
@@ -174,6 +205,11 @@ fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
          FROM usage_day WHERE day >= ?2 AND day < ?3 GROUP BY 2, 3, 4, 5, 6"
     );
     tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)]).map(drop)
+}
+
+/// The first of the month after.
+pub(super) fn next_month(date: NaiveDate) -> NaiveDate {
+    date.with_day(1).unwrap_or(date) + chrono::Months::new(1)
 }
 
 /// Days since 1970-01-01.
@@ -196,7 +232,12 @@ fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
         return Ok(());
     }
     let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
-    tx.execute("DELETE FROM usage_day WHERE day IN (SELECT day FROM local_day WHERE start >= ?1)", [frozen])?;
+    for table in ["usage_day", "shape_day", "top_day", "wasted_day"] {
+        tx.execute(
+            &format!("DELETE FROM {table} WHERE day IN (SELECT day FROM local_day WHERE start >= ?1)"),
+            [frozen],
+        )?;
+    }
     tx.execute("DELETE FROM local_day WHERE start >= ?1", [frozen])?;
     tx.execute_batch(&format!(
         "DELETE FROM usage_month;

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use rusqlite::{Row, params};
 
 use super::marks::frozen_before;
-use super::rollup::{MEASURES, SUMS, day_number, month_number};
+use super::rollup::{MEASURES, SUMS, day_number, month_number, next_month};
 use super::{Reader, ScopeId, StoreError, epoch, instant, unsigned};
 use crate::domain::day;
 use crate::domain::usage::{Dimension, Measures, UsageLine};
@@ -227,7 +227,7 @@ impl Reader {
 
 const SUBMITTED: &str = "submitted >= ?1 AND submitted < ?2 AND before_ledger = 0";
 
-fn scope_filter(scopes: Option<&[ScopeId]>) -> String {
+pub(super) fn scope_filter(scopes: Option<&[ScopeId]>) -> String {
     scopes.map_or_else(String::new, |scopes| {
         let numbers: Vec<String> = scopes.iter().map(|scope| scope.0.to_string()).collect();
         format!("AND scope_id IN ({})", numbers.join(", "))
@@ -313,8 +313,4 @@ fn parts(window: Window, zone: Tz) -> Parts {
         days: days.into_iter().filter(|(from, to)| from <= to).collect(),
         edges,
     }
-}
-
-fn next_month(date: NaiveDate) -> NaiveDate {
-    date.with_day(1).unwrap_or(date) + chrono::Months::new(1)
 }
