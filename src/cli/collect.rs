@@ -30,12 +30,17 @@ pub(super) async fn collect(
     let files =
         if args.files.is_empty() { None } else { Some(TrailFiles::open(&args.files).map_err(file_failure)?) };
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
-    let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
+    let (connections, unreachable) = tokio::select! {
+        connected = stages::connect::connect(&session.config, &aws) => connected,
+        () = stop.cancelled() => return Ok(Outcome::Incomplete),
+    };
     if files.is_none() && connections.is_empty() {
         return Err(nothing_connected(unreachable));
     }
-    let store = Arc::new(Store::open(Arc::clone(&session.config), stop.clone())?);
-    let ctx = stages::connect::context(Arc::clone(&session.config), clock, store, connections, stop).await?;
+    let store = Arc::new(Store::open_aside(Arc::clone(&session.config), stop.clone()).await?);
+    let ctx =
+        stages::connect::context(Arc::clone(&session.config), clock, store, connections, &unreachable, stop)
+            .await?;
     let shown = Arc::clone(&ctx.progress);
     let report = match files {
         Some(files) => progress::show(shown, stages::tick_files(&ctx, files)).await?,

@@ -140,11 +140,13 @@ async fn live_through(
         .collect();
     let config = Arc::new(config);
     let (connections, unreachable) = stages::connect::connect(&config, &aws).await;
-    if let Some(scope) = unreachable.into_iter().next() {
+    let mut unreachable = unreachable;
+    if let Some(scope) = unreachable.pop() {
         return Err(Failure::new(anyhow::Error::new(scope.error).context(scope.name), None));
     }
     let store = Arc::new(Store::open(Arc::clone(&config), stop.clone())?);
-    let ctx = stages::connect::context(Arc::clone(&config), clock.clone(), store, connections, stop).await?;
+    let ctx =
+        stages::connect::context(Arc::clone(&config), clock.clone(), store, connections, &[], stop).await?;
     let mut total = ScopeReport::default();
     // Late events come up to a day late, and the last of them is found by the daily second reading.
     while clock.now() < end + TimeDelta::hours(30) && !ctx.stop.is_cancelled() {

@@ -53,7 +53,7 @@ fn channels(session: &Session) -> Result<Vec<Channel>, Failure> {
 /// A full pass with alerts and deliveries; nothing, and no failure, while another one runs.
 async fn once(session: Session, channels: &[Channel], stop: CancellationToken) -> Result<Outcome, Failure> {
     let clock = Clock::system();
-    let store = match Store::open(Arc::clone(&session.config), stop.clone()) {
+    let store = match Store::open_aside(Arc::clone(&session.config), stop.clone()).await {
         Ok(store) => Arc::new(store),
         Err(StoreError::Taken { path }) => {
             out::note(&format!("skipped: another athena-ledger is writing {}", path.display()));
@@ -62,10 +62,14 @@ async fn once(session: Session, channels: &[Channel], stop: CancellationToken) -
         Err(error) => return Err(error.into()),
     };
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
-    let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
+    let (connections, unreachable) = tokio::select! {
+        connected = stages::connect::connect(&session.config, &aws) => connected,
+        () = stop.cancelled() => Default::default(),
+    };
     let nobody = connections.is_empty();
     let config = Arc::clone(&session.config);
-    let ctx = stages::connect::context(config, clock.clone(), store, connections, stop.clone()).await?;
+    let ctx = stages::connect::context(config, clock.clone(), store, connections, &unreachable, stop.clone())
+        .await?;
     let report = stages::tick(&ctx, None).await?;
     let coverage = collect::coverage(&ctx, None)?;
     if !stop.is_cancelled() {

@@ -57,7 +57,7 @@ pub struct ChannelConfig {
     /// Signs a webhook's messages.
     pub secret: Option<Source>,
     /// Sent with every message of a webhook.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Source)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,14 @@ pub struct ScopeConfig {
     pub profile: Option<String>,
     pub role_arn: Option<String>,
     pub external_id: Option<String>,
+}
+
+impl ScopeConfig {
+    /// The account, as far as the configuration tells it: by itself, or in the role's ARN.
+    pub fn named_account(&self) -> Option<AccountId> {
+        let of_role = || self.role_arn.as_deref()?.split(':').nth(4).and_then(AccountId::parse);
+        self.account.clone().or_else(of_role)
+    }
 }
 
 /// How CloudTrail and Athena are read.
@@ -199,10 +207,22 @@ impl Config {
     /// The scopes whose account and regions are configured.
     pub fn named_scopes(&self) -> impl Iterator<Item = Scope> {
         self.scopes.iter().flat_map(|scope| {
-            scope.account.iter().flat_map(|account| {
-                scope.regions.iter().map(|region| Scope { account: account.clone(), region: region.clone() })
+            scope.named_account().into_iter().flat_map(|account| {
+                scope
+                    .regions
+                    .iter()
+                    .map(move |region| Scope { account: account.clone(), region: region.clone() })
             })
         })
+    }
+
+    /// Whether some configured scope is, or may turn out to be, this one.
+    pub fn expects(&self, scope: &Scope) -> bool {
+        let may_be = |config: &ScopeConfig| {
+            config.named_account().is_none_or(|account| account == scope.account)
+                && (config.regions.is_empty() || config.regions.contains(&scope.region))
+        };
+        self.scopes.is_empty() || self.scopes.iter().any(may_be)
     }
 
     /// The channels a rule or the digest names; all of them if it names none.

@@ -148,7 +148,7 @@ pub(super) struct Channel {
     pub(super) url_file: Option<String>,
     pub(super) secret_env: Option<String>,
     pub(super) secret_file: Option<String>,
-    pub(super) headers: std::collections::BTreeMap<String, String>,
+    pub(super) headers: std::collections::BTreeMap<String, Header>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -221,4 +221,13 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
     (line, column)
+}
+
+/// A header's value, or where it is read from.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a header is a text, { env = \"NAME\" } or { file = \"PATH\" }")]
+pub(super) enum Header {
+    Here(String),
+    Env { env: String },
+    File { file: String },
 }

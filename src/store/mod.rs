@@ -45,7 +45,7 @@ pub use laws::{Counts, Law, Stock};
 pub use outbox::{Owed, Sent};
 pub use reading::Reader;
 pub use retention::Purged;
-pub use rollup::RolledUp;
+pub use rollup::{Judged, RolledUp};
 pub use show::{Execution, Sighting};
 
 /// `PRAGMA user_version` of `schema.sql`; `open` migrates to it.

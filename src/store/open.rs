@@ -1,7 +1,7 @@
 //! Opening the file: permissions, journal, migrations; and the transaction every write runs in.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// `open` beside the runtime's thread: a migration or new prices may take minutes, and signals are heard meanwhile.
+    pub async fn open_aside(config: Arc<Config>, stop: CancellationToken) -> Result<Self, StoreError> {
+        let path = config.store.path.clone();
+        match tokio::task::spawn_blocking(move || Self::open(config, stop)).await {
+            Ok(opened) => opened,
+            Err(source) => Err(StoreError::Interrupted { path, source }),
+        }
+    }
+}
+
 /// The file exists with its mode and group before SQLite writes a byte: it holds SQL text.
 fn create(config: &StoreConfig) -> Result<(), StoreError> {
     let path = &config.path;
@@ -70,8 +81,11 @@ fn create(config: &StoreConfig) -> Result<(), StoreError> {
     }
     if let Some(group) = &config.group {
         let known = nix::unistd::Group::from_name(group).ok().flatten();
-        let gid = known.ok_or_else(|| StoreError::NoGroup { group: group.clone() })?.gid;
-        std::os::unix::fs::chown(path, None, Some(gid.as_raw())).map_err(failed("set the group of"))?;
+        let gid = known.ok_or_else(|| StoreError::NoGroup { group: group.clone() })?.gid.as_raw();
+        // A hardened service may not, and need not where the folder's group is the right one.
+        if fs::metadata(path).map_err(failed("read the group of"))?.gid() != gid {
+            std::os::unix::fs::chown(path, None, Some(gid)).map_err(failed("set the group of"))?;
+        }
     }
     Ok(())
 }

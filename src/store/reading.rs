@@ -89,6 +89,12 @@ impl Reader {
         count.map(unsigned).map_err(|source| self.sqlite(source))
     }
 
+    /// When usage and coverage were last brought up to date.
+    pub fn rolled_up_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at = meta(&self.connection, "rolled_up_at").map_err(|source| self.sqlite(source))?;
+        Ok(at.and_then(|text| text.parse().ok()).map(instant))
+    }
+
     /// Executions submitted before this instant may have been removed by retention; their hours are frozen.
     pub fn frozen_before(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         frozen_before(&self.connection).map(|at| at.map(instant)).map_err(|source| self.sqlite(source))

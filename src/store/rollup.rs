@@ -1,17 +1,18 @@
 //! Commit 3: touched hours and their local days and months are built again, whole. Doing it twice is harmless.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, params};
 
-use super::marks::{frozen_before, meta, set_meta};
+use super::marks::{expected_scopes, frozen_before, meta, set_meta};
 use super::{ScopeId, Store, StoreError, epoch, instant};
 use super::{coverage, highlights};
 use crate::config::Config;
 use crate::domain::day;
+use crate::domain::window::{Intervals, Window};
 
 /// Hours built again in one transaction, so that it stays below 10,000 rows in a busy book.
 const HOURS_AT_A_TIME: i64 = 24;
@@ -35,32 +36,42 @@ pub struct RolledUp {
     pub days: u64,
 }
 
+/// Which of the hours that are built rules are to look at.
+#[derive(Clone, Debug)]
+pub enum Judged {
+    All,
+    /// Those a scope had begun to be walked of before: what a backfill or files add alone they never see.
+    Walked(HashMap<ScopeId, Intervals>),
+}
+
+impl Judged {
+    fn admits(&self, scope: ScopeId, hour: i64) -> bool {
+        let window = Window { start: instant(hour), end: instant(hour + 3_600) };
+        match self {
+            Self::All => true,
+            Self::Walked(before) => before.get(&scope).is_some_and(|walked| walked.overlaps(window)),
+        }
+    }
+}
+
 impl Store {
-    /// Brings usage and coverage up to what events and executions say. `to_judge`: rules are to look at what is built;
-    /// a backfill's hours they never see.
-    pub async fn rollup(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
-        let zone = self.config.timezone;
+    /// Brings usage and coverage up to what events and executions say.
+    pub async fn rollup(&self, now: DateTime<Utc>, judged: Judged) -> Result<RolledUp, StoreError> {
+        let config = Arc::clone(&self.config);
+        let zone = config.timezone;
         self.write(move |tx| {
             // Here and not earlier: its days are built again in the same breath.
             apply_timezone(tx, zone)?;
             admit_to_the_ledger(tx)?;
-            touch_what_time_changes(tx, now)?;
+            touch_what_time_changes(tx, now, &expected_scopes(tx, &config)?)?;
             note_today(tx, now, zone)
         })
         .await?;
-        self.build(now, to_judge).await
-    }
-
-    /// Builds what an interrupted pass has left touched, for rules to see.
-    pub async fn rollup_left_over(&self, now: DateTime<Utc>) -> Result<RolledUp, StoreError> {
-        self.build(now, true).await
-    }
-
-    async fn build(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
         let mut done = RolledUp::default();
+        let judged = Arc::new(judged);
         loop {
-            let config = Arc::clone(&self.config);
-            let built = self.write(move |tx| build_some(tx, now, &config, to_judge)).await?;
+            let (config, judged) = (Arc::clone(&self.config), Arc::clone(&judged));
+            let built = self.write(move |tx| build_some(tx, now, &config, &judged)).await?;
             if built == RolledUp::default() {
                 return Ok(done);
             }
@@ -94,28 +105,31 @@ fn admit_to_the_ledger(tx: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// Open hours become due, and every hour since the first walked one has a row, read or not.
-fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>) -> rusqlite::Result<()> {
+/// Open hours become due, and every hour since the first walked one has a row, read or not, as long as its scope is
+/// one of `expected`.
+fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>, expected: &str) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT OR IGNORE INTO touched SELECT scope_id, hour FROM coverage_hour WHERE status = 'open'",
         [],
     )?;
-    let missing = "
-        WITH RECURSIVE hours (scope_id, hour) AS (
-            SELECT scope_id, min(start) / 3600 * 3600 FROM walked WHERE walk = 1 GROUP BY scope_id
+    let missing = format!(
+        "WITH RECURSIVE hours (scope_id, hour) AS (
+            SELECT w.scope_id, min(w.start) / 3600 * 3600 FROM walked w WHERE w.walk = 1 AND w.scope_id IN ({expected})
+            GROUP BY w.scope_id
             UNION ALL
             SELECT scope_id, hour + 3600 FROM hours WHERE hour + 3600 < ?1
         )
         INSERT OR IGNORE INTO touched
-        SELECT h.scope_id, h.hour FROM hours h LEFT JOIN coverage_hour c USING (scope_id, hour) WHERE c.hour IS NULL";
-    tx.execute(missing, [epoch(now)]).map(drop)
+        SELECT h.scope_id, h.hour FROM hours h LEFT JOIN coverage_hour c USING (scope_id, hour) WHERE c.hour IS NULL"
+    );
+    tx.execute(&missing, [epoch(now)]).map(drop)
 }
 
 fn build_some(
     tx: &Connection,
     now: DateTime<Utc>,
     config: &Config,
-    to_judge: bool,
+    judged: &Judged,
 ) -> rusqlite::Result<RolledUp> {
     let (late, zone) = (config.collect.late, config.timezone);
     let frozen = frozen_before(tx)?;
@@ -129,7 +143,7 @@ fn build_some(
         if frozen.is_none_or(|frozen| *hour >= frozen) {
             build_hour(tx, *scope, *hour)?;
             coverage::build(tx, *scope, instant(*hour), late, now)?;
-            if to_judge {
+            if judged.admits(*scope, *hour) {
                 tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?.execute([*hour])?;
             }
             days.insert(day::local_day(instant(*hour), zone));

@@ -269,7 +269,8 @@ month AS (
     FROM book b JOIN usage_month u ON u.month = b.month
 ),
 recent AS (
-    SELECT sum(u.cost) AS cost, count(DISTINCT u.day) AS days
+    SELECT coalesce(sum(u.cost), 0) AS cost,
+           (SELECT count(*) FROM book b JOIN local_day d ON d.day BETWEEN b.today - 28 AND b.today - 1) AS days
     FROM book b JOIN usage_day u ON u.day BETWEEN b.today - 28 AND b.today - 1
 )
 SELECT
