@@ -221,7 +221,7 @@ GROUP BY 1
 ORDER BY 1""", ("weekday",), "The sum over the span, UTC hours and weekdays. Empty: no execution with a price.",
       extra=[by_name("weekday", custom__cellOptions={"type": "auto"}, custom__width=80)])
 panels[-1]["fieldConfig"]["defaults"] |= {
-    "unit": "currencyUSD", "decimals": 2, "color": {"mode": "continuous-BlYlRd"},
+    "unit": "currencyUSD", "decimals": 2, "color": {"mode": "continuous-YlRd"},
     "custom": {"cellOptions": {"type": "color-background", "mode": "basic"}, "minWidth": 50}}
 
 # ------------------------------------------------------------------------------------------------ what came of nothing

@@ -133,7 +133,7 @@ COST = "iif(COUNT(*) = 0, 0.0, SUM(cost_usd)) AS cost"
 
 
 def variable(name, label, sql):
-    return {"name": name, "label": label, "type": "query", "datasource": SOURCE, "query": sql, "definition": sql,
+    return {"name": name, "label": label, "type": "query", "datasource": SOURCE, "query": sql,
             "refresh": 1, "multi": True, "includeAll": True, "allValue": "'*'", "sort": 0, "hide": 0, "regex": "",
             "current": {"text": ["All"], "value": ["$__all"]}, "options": [], "skipUrlSync": False}
 
