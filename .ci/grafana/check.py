@@ -15,7 +15,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from totals import compare
+sys.dont_write_bytecode = True
+from totals import compare  # noqa: E402
 
 PLUGIN = "frser-sqlite-datasource"
 KINDS = {"stat", "timeseries", "barchart", "table"}

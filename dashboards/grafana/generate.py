@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 from parts import (BARS, COST, DAYS, FILTERS, HOURS, ONE_LINE, PLUGIN, POINTS, USED, by_name, by_ref, chosen, distinct, legend,
-                   panel, panels, ranked, stat, steps, table, target, variable)
+                   panel, panels, ranked, stat, steps, table, target, variable)  # noqa: E402
 
 # ------------------------------------------------------------------------------------------------ what it costs
 
@@ -105,8 +106,7 @@ ORDER BY 1""", "time", True, "B")],
 panel("timeseries", "Today's running cost by principal (USD, local day of the book)", (14, 8, 10, 10), [target(f"""
 SELECT hour_epoch AS time, principal, cost_usd AS cost
 FROM running_total_today
-WHERE ('*' IN (${{kind:sqlstring}}) OR coalesce(principal_kind, '(other)') IN (${{kind:sqlstring}}))
-  AND {chosen('principal', 'team')}
+WHERE {chosen('kind', 'principal', 'team')}
 ORDER BY 1""", "time", True), target("""
 SELECT hour_epoch AS time, usual_cost_usd AS usual
 FROM usual_total_today
