@@ -100,7 +100,7 @@ GROUP BY 1
 HAVING SUM(unpriced) > 0
 ORDER BY 1""", "time", True, "B")],
       "The ten highest of the span, and all others as one. Points on the right axis: executions without a price.",
-      legend("sum"), {"unit": "currencyUSD", "displayName": "${__field.labels.principal}"}, BARS,
+      legend("sum"), {"unit": "currencyUSD", "decimals": 2, "displayName": "${__field.labels.principal}"}, BARS,
       [by_ref("B", displayName="unpriced executions", **POINTS)])
 
 panel("timeseries", "Today's running cost by principal (USD, local day of the book)", (14, 8, 10, 10), [target(f"""
@@ -116,7 +116,7 @@ ORDER BY 1""", "time", True, "B")],
       "others as one. Dashed: the usual day of everybody, the median of the last four same weekdays. Today is the day of "
       "the last rollup, not of the clock on the wall, so the SQL has no time filter: with a collector that stopped before "
       "today, the curve is outside the axis. Unpriced executions are not in it.",
-      legend("lastNotNull"), {"unit": "currencyUSD", "displayName": "${__field.labels.principal}"},
+      legend("lastNotNull"), {"unit": "currencyUSD", "decimals": 2, "displayName": "${__field.labels.principal}"},
       {"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 1, "fillOpacity": 35, "showPoints": "never",
        "stacking": {"mode": "normal", "group": "A"}},
       [by_ref("B", displayName="usual day, everybody", custom__stacking={"mode": "none"}, custom__fillOpacity=0,
@@ -133,22 +133,26 @@ SELECT day_epoch AS time, SUM(cost_usd) FILTER (WHERE principal_kind = 'user') A
 {USED}
 GROUP BY 1
 ORDER BY 1""", "time", True), "A person, an AWS service or machine role, or neither to tell.",
-      {**legend("sum"), "legend": {**legend("sum")["legend"], "placement": "bottom"}}, {"unit": "currencyUSD"}, BARS,
+      {**legend("sum"), "legend": {**legend("sum")["legend"], "placement": "bottom"}}, {"unit": "currencyUSD", "decimals": 2}, BARS,
       [by_name("people", color={"mode": "fixed", "fixedColor": "blue"}),
        by_name("services", color={"mode": "fixed", "fixedColor": "orange"}),
        by_name("unknown", color={"mode": "fixed", "fixedColor": "purple"})])
-GAUGE = by_name("cost", custom__cellOptions={"type": "gauge", "mode": "basic"}, min=0,
-                color={"mode": "fixed", "fixedColor": "blue"})
-GAUGE_SERVICES = by_name("cost", custom__cellOptions={"type": "gauge", "mode": "basic"}, min=0,
-                         color={"mode": "fixed", "fixedColor": "orange"})
-LINE = ("principal", "executions", "unpriced", "scanned")
-COST_UNIT = by_name("cost", unit="currencyUSD")
+
+
+def gauge(color):
+    # fieldMinMax: the bar's full length is the highest cost, not the highest number of the table.
+    return by_name("cost", unit="currencyUSD", decimals=2, min=0, fieldMinMax=True, custom__width=135,
+                   custom__cellOptions={"type": "gauge", "mode": "basic"}, color={"mode": "fixed", "fixedColor": color})
+
+
+SUM = by_name("cost", unit="currencyUSD", decimals=2, custom__width=100)
+LINE = ("executions", "unpriced", "scanned")
 table("People (USD, local days)", (8, 18, 8, 9), ranked("principal", "principal", "\n  AND principal_kind <> 'service'", 100),
       LINE, "Persons and principals of unknown kind, the 100 highest by cost; cost is empty where nothing has a price.",
-      extra=[GAUGE, COST_UNIT])
+      extra=[gauge("blue")])
 table("Services (USD, local days)", (16, 18, 8, 9), ranked("principal", "principal", "\n  AND principal_kind = 'service'", 100),
       LINE, "AWS services and machine roles, the 100 highest by cost; cost is empty where nothing has a price.",
-      extra=[GAUGE_SERVICES, COST_UNIT])
+      extra=[gauge("orange")])
 
 # --------------------------------------------------------------------------------------------------- what it is for
 
@@ -165,7 +169,7 @@ ORDER BY min(place, 16)"""), "The 15 highest, and all others as one. Executions 
            "barWidth": 0.85, "fullHighlight": False, "xTickLabelMaxLength": 28,
            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
            "tooltip": {"mode": "single", "sort": "none"}},
-          {"unit": "currencyUSD", "min": 0}, {"fillOpacity": 80, "lineWidth": 0})
+          {"unit": "currencyUSD", "decimals": 2, "min": 0}, {"fillOpacity": 80, "lineWidth": 0})
 
 # ------------------------------------------------------------------------------------------------ what to mend first
 
@@ -199,9 +203,9 @@ SELECT SUM(executions) AS executions, SUM(cost) AS cost, SUM(cost) / nullif(SUM(
 FROM placed
 GROUP BY iif(query_fingerprint IS NULL, 51, min(place, 51))
 ORDER BY iif(query_fingerprint IS NULL, 51, min(place, 51))""",
-      ("executions", "cost", "cost per execution", "unpriced", "failed", "scanned", "query"),
+      ("executions", "cost per execution", "unpriced", "failed", "scanned", "query"),
       "A shape is a query without its literals and comments, shown by one of its texts; the 50 run most often, and all "
-      "others as one.", extra=[by_name("shape", custom__width=150)])
+      "others as one.", extra=[by_name("shape", custom__width=150), SUM])
 
 table("Cost by hour and weekday (USD, UTC)", (0, 56, 24, 9), f"""
 WITH used AS (
@@ -221,8 +225,8 @@ GROUP BY 1
 ORDER BY 1""", ("weekday",), "The sum over the span, UTC hours and weekdays. Empty: no execution with a price.",
       extra=[by_name("weekday", custom__cellOptions={"type": "auto"}, custom__width=80)])
 panels[-1]["fieldConfig"]["defaults"] |= {
-    "unit": "currencyUSD", "decimals": 2, "color": {"mode": "continuous-YlRd"},
-    "custom": {"cellOptions": {"type": "color-background", "mode": "basic"}, "minWidth": 50}}
+    "unit": "currencyUSD", "decimals": 2, "min": 0, "color": {"mode": "continuous-GrYlRd"},
+    "custom": {"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 58}}
 
 # ------------------------------------------------------------------------------------------------ what came of nothing
 
@@ -234,10 +238,10 @@ WHERE {DAYS}
   AND {chosen()}
 GROUP BY 1, 2, 3
 ORDER BY TOTAL(cost_usd) DESC, 4 DESC
-LIMIT 200""", ("state", "principal", "executions", "scanned", "took", "cost"),
+LIMIT 200""", ("state", "principal", "executions", "scanned", "took"),
       "Executions that ended without a result: what they scanned, how long they took, and what was billed for it. Failed "
       "ones are free, cancelled ones are billed for what they had scanned. The 200 highest.",
-      extra=[by_name("error", custom__width=200)])
+      extra=[SUM])
 
 panel("timeseries", "Unattributed (executions; USD on the right; local days)", (15, 65, 9, 10), target(f"""
 SELECT day_epoch AS time, TOTAL(executions) FILTER (WHERE principal_key = 'unattributed') AS executions,

@@ -79,10 +79,10 @@ POINTS = {"custom__drawStyle": "points", "custom__pointSize": 8, "custom__stacki
           "custom__axisPlacement": "right", "unit": "short", "decimals": 0,
           "color": {"mode": "fixed", "fixedColor": "purple"}}
 TABLE = {"showHeader": True, "cellHeight": "sm"}
-UNITS = {"cost": "currencyUSD", "cost per execution": "currencyUSD", "scanned": "bytes", "took": "ms", "share": "percentunit"}
-WIDTHS = {"started": 160, "hour": 160, "principal": 200, "kind": 80, "state": 105, "cost": 100, "scanned": 100, "took": 90,
-          "executions": 95, "unpriced": 85, "failed": 75, "client": 130, "workgroup": 110, "database": 100, "region": 100,
-          "execution": 290, "share": 75, "billing rule": 110, "statement": 100, "cost per execution": 140}
+UNITS = {"cost": "currencyUSD", "cost per execution": "currencyUSD", "scanned": "bytes", "took": "ms"}
+WIDTHS = {"started": 155, "hour": 155, "principal": 180, "kind": 70, "state": 105, "cost": 90, "scanned": 85, "took": 80,
+          "executions": 85, "unpriced": 80, "failed": 70, "client": 125, "workgroup": 95, "database": 90, "region": 90,
+          "execution": 110, "billing rule": 95, "statement": 90, "cost per execution": 140}
 CONSOLE = "https://${__data.fields.region}.console.aws.amazon.com/athena/home?region=${__data.fields.region}" \
           "#/query-editor/history/${__value.raw}"
 
@@ -97,8 +97,9 @@ def table(title, at, sql, columns, text="", time=None, extra=()):
             properties["custom__width"] = WIDTHS[name]
         if name == "execution":
             properties["links"] = [{"title": "Open in the Athena console", "url": CONSOLE, "targetBlank": True}]
-        if name in ("query", "message", "reason"):
+        if name in ("query", "reason"):
             properties["custom__inspect"] = True
+            properties["custom__minWidth"] = 300
         if name == "unpriced":
             properties["thresholds"] = steps(("text", None), ("orange", 1))
             properties["custom__cellOptions"] = {"type": "color-text"}
