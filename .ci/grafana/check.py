@@ -55,7 +55,7 @@ class Book:
         self.seconds = {}
         # The views as empty tables: a query that reads anything else does not find it.
         self.views = sqlite3.connect(":memory:")
-        for (view,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall():
+        for (view,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
             columns = [f'"{d[0]}"' for d in connection.execute(f"SELECT * FROM {view} LIMIT 0").description]
             self.views.execute(f"CREATE TABLE {view} ({', '.join(columns)})")
 
@@ -297,13 +297,13 @@ def check(dashboard, path, binary, reports, times=None):
         if not any("unpriced" in str(row[column]) or row.get("unpriced") for row in today[title, letter]):
             faults.append(f"{title}: executions without a price are not shown")
     everything = dict(hostile.chosen)
-    all_executions = today.get(("Executions and scanned in span", "A"), [{}])[0].get("executions")
+    all_executions = today.get(("Executions and scanned", "A"), [{}])[0].get("executions")
     for name in values:
         if name == "kind":
             continue
         hostile.chosen = {**everything, name: [HOSTILE]}
         some = check_panels(dashboard, hostile, faults, filtered=True)
-        executions = some[("Executions and scanned in span", "A")][0]["executions"]
+        executions = some[("Executions and scanned", "A")][0]["executions"]
         if not 0 < executions < all_executions:
             faults.append(f"variable {name}: a hostile value chose {executions} of {all_executions} executions")
         hostile.chosen = {**everything, name: [HOSTILE, "x') OR ('a' = 'a"]}

@@ -36,10 +36,10 @@ FAULTS = [
     (r"near|syntax|incomplete", sql(TOP, "IN (${principal:sqlstring})", "IN (${principal:sqlstring}")),
     (r"queryText differs", field(SPAN, lambda p: p["targets"][0].update(queryText="SELECT 1.0 AS cost"))),
     (r"views only", sql("Month to date", "CROSS JOIN usage_daily", "CROSS JOIN usage_daily, usage_day")),
-    (r"a hostile value chose", sql("Executions and scanned in span", "IN (${team:sqlstring})", "NOT IN (${team:sqlstring}, 'x')")),
+    (r"a hostile value chose", sql("Executions and scanned", "IN (${team:sqlstring})", "NOT IN (${team:sqlstring}, 'x')")),
     # What nobody would see on the page.
     (r"Cost in span: differs from report", sql(SPAN, "SUM(cost_usd)", "SUM(cost_usd) * 1.001")),
-    (r"Executions.*differs from report", sql("Executions and scanned in span", "TOTAL(executions)", "TOTAL(executions) - 1")),
+    (r"Executions.*differs from report", sql("Executions and scanned", "TOTAL(executions)", "TOTAL(executions) - 1")),
     (r"differs from report", sql("Cost by database", "FROM usage_daily", "FROM (SELECT * FROM usage_daily LIMIT 50)")),
     (r"differs from report", sql("Against the previous span", "2 * since - until AND", "since - 86400 AND")),
     (r"Daily cost by principal, by day: differs", sql(DAILY, "day_epoch AS time", "day_epoch - 86400 AS time")),

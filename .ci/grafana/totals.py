@@ -64,9 +64,9 @@ def compare(book, found, path, binary, known, faults, today=None):
     total = told("kind")["total"]
     cost = {"total": [total["cost_usd"]]}
     same("Cost in span", sums(rows("Cost in span"), None, "cost"), cost)
-    same("Executions and scanned in span", sums(rows("Executions and scanned in span"), None, "executions", "scanned"),
+    same("Executions and scanned", sums(rows("Executions and scanned"), None, "executions", "scanned"),
          {"total": [total["executions"], total["scanned_bytes"]]}, 0)
-    same("Unpriced executions in span", sums(rows("Unpriced executions in span"), None, "executions"),
+    same("Unpriced executions", sums(rows("Unpriced executions"), None, "executions"),
          {"total": [total["unpriced"]]}, 0)
 
     # Lines against lines; "(other)" stands for those below the panel's last.

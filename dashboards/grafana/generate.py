@@ -59,9 +59,9 @@ stat("Newest event time read", (0, 4, 4, 4), "SELECT walked_to_epoch * 1000 AS \
 stat("Behind at the last rollup (s)", (4, 4, 4, 4), "SELECT lag_seconds AS lag FROM ledger_now",
      "From the newest event time read to the last rollup; CloudTrail itself is some minutes late. It stands still when "
      "nothing runs: the panel to its left does not.", "s", steps(("green", None), ("orange", 7200), ("red", 14400)))
-stat("Coverage, last 26 h (due hours complete)", (8, 4, 4, 4), "SELECT coverage FROM ledger_now",
+stat("Coverage, last 26 h (due hours)", (8, 4, 4, 4), "SELECT coverage FROM ledger_now",
      "Unknown with no due hour.", "percentunit", steps(("red", None), ("orange", 0.9), ("green", 1)), decimals=1)
-stat("Coverage of the span (due hours complete)", (12, 4, 4, 4), f"""
+stat("Coverage of the span (due hours)", (12, 4, 4, 4), f"""
 WITH span AS (
   SELECT $__from / 3600000 AS since, min($__to / 1000 + 3599, strftime('%s', 'now') - 1800) / 3600 AS until
 ), known AS (
@@ -72,10 +72,10 @@ WITH span AS (
 SELECT min(1.0, complete * 1.0 / nullif(scopes * (until - since), 0)) AS coverage
 FROM span, known""", "Hours before the book began, and since the collector stopped, count as missing.", "percentunit",
      steps(("red", None), ("orange", 0.9), ("green", 1)), decimals=1)
-stat("Executions and scanned in span (local days)", (16, 4, 4, 4),
+stat("Executions and scanned (local days)", (16, 4, 4, 4),
      f"SELECT TOTAL(executions) AS executions, TOTAL(scanned_bytes) AS scanned\n{USED}",
      "1 TiB is 2^40 bytes.", overrides=[by_name("scanned", unit="bytes"), by_name("executions", unit="none")])
-stat("Unpriced executions in span (local days)", (20, 4, 4, 4), f"SELECT TOTAL(unpriced) AS executions\n{USED}",
+stat("Unpriced executions (local days)", (20, 4, 4, 4), f"SELECT TOTAL(unpriced) AS executions\n{USED}",
      "Their cost is unknown (running, denied, gone, or a region without a known price), and in no sum of this page.",
      "none", steps(("green", None), ("orange", 1)))
 
