@@ -224,6 +224,18 @@ CREATE TABLE usage_month (
     PRIMARY KEY (month, scope_id, workgroup_id, principal_id, client_id, database_id)
 ) STRICT, WITHOUT ROWID;
 
+-- One tick that came to its end.
+CREATE TABLE tick (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    began_at    INTEGER NOT NULL,
+    elapsed_ms  INTEGER NOT NULL,
+    events_read INTEGER NOT NULL,
+    finished    INTEGER NOT NULL, -- executions that Athena told all about
+    throttled   INTEGER NOT NULL, -- calls
+    failures    INTEGER NOT NULL, -- scopes that could not be read to their end
+    api_calls   TEXT NOT NULL     -- JSON: calls by API
+) STRICT;
+
 -- One local day x query shape, for the shapes that cost or ran most that day; what the others add up to has query 0.
 CREATE TABLE shape_day (
     day           INTEGER NOT NULL REFERENCES local_day,
@@ -258,6 +270,7 @@ CREATE TABLE wasted_day (
     state         INTEGER NOT NULL CHECK (state IN (4, 5)), -- FAILED, CANCELLED
     error         TEXT NOT NULL, -- the code Athena's reason begins with, such as SYNTAX_ERROR; else empty
     executions    INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
     scanned_bytes INTEGER NOT NULL,
     billed_bytes  INTEGER NOT NULL,
     cost          INTEGER NOT NULL,
@@ -602,9 +615,10 @@ SELECT
     iif(u.state = 4, 'FAILED', 'CANCELLED') AS state,
     nullif(u.error, '') AS error,
     u.executions,
+    u.unpriced,
     u.scanned_bytes,
     u.billed_bytes,
-    u.cost / 1e9 AS cost_usd,
+    iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd,
     u.total_ms
 FROM wasted_day u
 JOIN local_day d ON d.day = u.day
@@ -630,7 +644,7 @@ cell AS (
            e.billed_bytes, coalesce(e.cost, 0)
     FROM today t
     JOIN execution e ON e.submitted >= t.start AND e.submitted < (t.start + 3599) / 3600 * 3600
-    WHERE e.before_ledger = 0
+    WHERE +e.before_ledger = 0 -- the plus keeps SQLite from building an index of its own over all executions
 ),
 -- Whoever was there yesterday begins at 0, so that the first hour of a day is not empty.
 known AS (

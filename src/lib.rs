@@ -21,7 +21,7 @@
 //!    |  channel: a message, at least once
 //!  TABLE outbox: delivered, to be tried again, given up          (store::outbox)    <= commit 5
 //!
-//!  VIEWS query_log, usage_hourly, usage_daily, coverage_hourly   (report, BI tools)
+//!  VIEWS query_log, usage_daily, ledger_now, ...                 (BI tools); store::page -> web (a browser)
 //! ```
 //!
 //! Every commit stands for itself: a tick may be dropped at any await, and a process killed at any instruction.
@@ -36,7 +36,7 @@
 //! | 3 | [`aws`], [`store`], [`channel`] | each other |
 //! | 3b | [`source`], [`engine`] | the store; SDK types in what they return |
 //! | 4 | [`stages`] | the command line, the simulator |
-//! | 5 | [`service`] | the command line, the simulator |
+//! | 5 | [`service`], [`web`] | the command line, the simulator |
 //! | 6 | [`cli`] | SQL, SDK clients |
 //! | side | [`simulator`] | any module under test |
 //!
@@ -75,3 +75,4 @@ pub mod simulator;
 pub mod source;
 pub mod stages;
 pub mod store;
+pub mod web;

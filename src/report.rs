@@ -62,7 +62,7 @@ impl Coverage {
     }
 
     /// Neighbouring hours of a scope with the same status and reason as one span, oldest first.
-    fn spans(&self) -> Vec<(String, Window, String)> {
+    pub fn spans(&self) -> Vec<(String, Window, String)> {
         let mut spans: Vec<(String, Window, String)> = Vec::new();
         for (scope, hour, status, reason) in &self.missing {
             let end = *hour + chrono::TimeDelta::hours(1);
@@ -328,6 +328,11 @@ pub fn printable_lines(text: &str) -> String {
         format!("{}{}", " ".repeat(indent), printable(line))
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Other people's text for a spreadsheet: what it would run as a formula gets an apostrophe before it.
+pub fn spreadsheet_text(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// At most `longest` characters, the last one an ellipsis if something is left out.

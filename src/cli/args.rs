@@ -56,6 +56,12 @@ pub(super) enum Command {
     )]
     Run(RunArgs),
 
+    /// Show the book in a browser, with /metrics and /healthz beside it; until Ctrl-C
+    #[command(
+        after_help = "Examples:\n  athena-ledger serve                          at http://127.0.0.1:9747/\n  athena-ledger serve --listen 127.0.0.1:8080\n  athena-ledger --db backup.db serve           any copy of a book"
+    )]
+    Serve(ServeArgs),
+
     /// What the rules found, and what became of telling it
     #[command(
         after_help = "Examples:\n  athena-ledger alerts\n  athena-ledger alerts test ops     a test message to the channel ops\n  athena-ledger alerts retry        once more what was given up"
@@ -97,9 +103,20 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// End after the report
+    /// End after the report, rather than show the book in a browser
     #[arg(long)]
     pub(super) exit: bool,
+
+    /// Where the page listens [default: 127.0.0.1:9747]; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Address and port [default: listen of [page], else 127.0.0.1:9747]; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, Outcome, chain};
 use super::{Session, collect, connect, out};
 use crate::aws::Aws;
 use crate::channel::Channel;
@@ -14,6 +14,7 @@ use crate::report::count;
 use crate::service::Service;
 use crate::stages;
 use crate::store::{Store, StoreError};
+use crate::web::Page;
 
 pub(super) async fn run(
     session: Session,
@@ -26,17 +27,40 @@ pub(super) async fn run(
     }
     let clock = Clock::system();
     let settings = connect::settings(&session.config, clock.clone());
-    let service = Service::new(Arc::clone(&session.config), settings, clock, channels, stop);
-    service
-        .run(|| {
-            // Without systemd there is nobody to tell.
-            let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
-            tracing::info!(db = %session.database().display(), "ready");
-        })
-        .await?;
+    let page = page(&session, &clock).await;
+    let service = Service::new(Arc::clone(&session.config), settings, clock, channels, stop.clone());
+    let shown = async {
+        if let Some(page) = page
+            && let Err(error) = page.serve(stop).await
+        {
+            tracing::error!("{}", chain(&error, None));
+        }
+    };
+    let served = service.run(|| {
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        tracing::info!(db = %session.database().display(), "ready");
+    });
+    let (served, ()) = tokio::join!(served, shown);
+    served?;
     let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopped");
     Ok(Outcome::Done)
+}
+
+/// The page beside the service. Without its address the service still collects and tells.
+async fn page(session: &Session, clock: &Clock) -> Option<Page> {
+    let address = session.config.page.listen?;
+    match Page::listen(Arc::clone(&session.config), clock.clone(), address).await {
+        Ok(page) => {
+            tracing::info!(page = format!("http://{}/", page.address()), "shown");
+            Some(page)
+        }
+        Err(error) => {
+            tracing::warn!("no page: {}", chain(&error, error.help().as_deref()));
+            None
+        }
+    }
 }
 
 fn channels(session: &Session) -> Result<Vec<Channel>, Failure> {

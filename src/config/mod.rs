@@ -3,6 +3,7 @@
 //! Read once, at the start; nothing below asks the environment again.
 
 mod checked;
+mod page;
 mod raw;
 mod telling;
 mod wrong;
@@ -15,6 +16,7 @@ pub mod time;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveTime, TimeDelta};
@@ -45,6 +47,18 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     pub alerts: AlertsConfig,
     pub digest: Option<DigestConfig>,
+    pub page: PageConfig,
+}
+
+/// `[page]`: where the embedded page listens.
+#[derive(Clone, Debug)]
+pub struct PageConfig {
+    /// `None`: `run` serves no page.
+    pub listen: Option<SocketAddr>,
+    /// Names by which the page may be asked for, beside addresses and localhost.
+    pub hosts: Vec<String>,
+    /// What a reader must know. Needed for anything but loopback.
+    pub token: Option<Source>,
 }
 
 /// One `[[channel]]`: where alerts go.
@@ -192,9 +206,13 @@ impl Default for Config {
             channels: Vec::new(),
             alerts: AlertsConfig { query_text: QueryTextPolicy::Redacted, page: None },
             digest: None,
+            page: PageConfig { listen: Some(PAGE), hosts: Vec::new(), token: None },
         }
     }
 }
+
+/// Where the page listens unless told otherwise.
+pub const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9747);
 
 impl Config {
     /// Reads and checks a file.

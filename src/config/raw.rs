@@ -23,6 +23,7 @@ pub(super) struct Raw {
     pub(super) channel: Vec<Channel>,
     pub(super) alerts: Alerts,
     pub(super) digest: Option<Digest>,
+    pub(super) page: Page,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -163,6 +164,15 @@ pub(super) struct Alerts {
 pub(super) struct Digest {
     pub(super) at: Option<String>,
     pub(super) channels: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Page {
+    pub(super) listen: Option<String>,
+    pub(super) hosts: Vec<String>,
+    pub(super) token_env: Option<String>,
+    pub(super) token_file: Option<String>,
 }
 
 /// A number as its decimal text: money never goes through a float's arithmetic.

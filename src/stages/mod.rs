@@ -130,5 +130,9 @@ async fn finish(
     }
     let counts = ctx.store.counts().await?;
     let elapsed = (ctx.clock.now() - began).to_std().unwrap_or_default();
-    Ok(Report { scopes, rolled_up, counts, elapsed, stopped: ctx.stop.is_cancelled() })
+    let report = Report { scopes, rolled_up, counts, elapsed, stopped: ctx.stop.is_cancelled() };
+    if !report.stopped {
+        ctx.store.ticked(report.ticked(began)).await?;
+    }
+    Ok(report)
 }

@@ -52,7 +52,7 @@ pub(super) fn build(tx: &Connection, day: i64, start: i64, end: i64) -> rusqlite
                iif(substr(state_reason, 1, instr(state_reason, ':') - 1) GLOB '[A-Z]*'
                    AND substr(state_reason, 1, instr(state_reason, ':') - 1) NOT GLOB '*[^A-Z0-9_]*',
                    substr(state_reason, 1, instr(state_reason, ':') - 1), '') AS error,
-               count(*), sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0)),
+               count(*), sum(cost IS NULL), sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0)),
                sum(coalesce(total_ms, 0))
         FROM execution
         WHERE submitted >= ?2 AND submitted < ?3 AND before_ledger = 0 AND state IN (4, 5)

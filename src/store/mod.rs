@@ -18,6 +18,7 @@ mod names;
 mod numbers;
 mod open;
 mod outbox;
+pub mod page;
 mod reading;
 mod reprice;
 mod retention;

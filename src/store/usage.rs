@@ -28,11 +28,11 @@ pub(super) fn measures(row: &Row<'_>, first: usize) -> rusqlite::Result<Measures
 }
 
 /// A span cut into what each rollup can answer exactly.
-struct Parts {
-    months: Vec<i64>,
+pub(super) struct Parts {
+    pub(super) months: Vec<i64>,
     /// Inclusive day numbers.
-    days: Vec<(i64, i64)>,
-    edges: Vec<Window>,
+    pub(super) days: Vec<(i64, i64)>,
+    pub(super) edges: Vec<Window>,
 }
 
 impl Reader {
@@ -217,7 +217,7 @@ impl Reader {
     }
 
     /// Windows whose executions retention removed, and those still there.
-    fn split_frozen(&self, windows: &[Window]) -> rusqlite::Result<(Vec<Window>, Vec<Window>)> {
+    pub(super) fn split_frozen(&self, windows: &[Window]) -> rusqlite::Result<(Vec<Window>, Vec<Window>)> {
         let frozen = frozen_before(&self.connection)?.map_or(DateTime::<Utc>::MIN_UTC, instant);
         let before = windows.iter().filter_map(|w| Window::new(w.start, w.end.min(frozen))).collect();
         let after = windows.iter().filter_map(|w| Window::new(w.start.max(frozen), w.end)).collect();
@@ -295,7 +295,7 @@ fn around(window: Window, whole: Option<Window>) -> (Option<Window>, Vec<Window>
     (whole, edges)
 }
 
-fn parts(window: Window, zone: Tz) -> Parts {
+pub(super) fn parts(window: Window, zone: Tz) -> Parts {
     let (days, edges) = whole_days(window, zone);
     let Some((from, to)) = days else { return Parts { months: Vec::new(), days: Vec::new(), edges } };
     let date = |number| NaiveDate::default() + TimeDelta::days(number);

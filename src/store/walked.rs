@@ -29,6 +29,14 @@ impl Walk {
     }
 }
 
+impl Reader {
+    /// Up to when the starts of a scope were read.
+    pub fn walked_until(&self, scope: ScopeId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let walked = intervals(&self.connection, scope, Walk::Name(EventName::StartQueryExecution));
+        Ok(walked.map_err(|source| self.sqlite(source))?.last_end())
+    }
+}
+
 impl Store {
     /// What the walk of one event name has read.
     pub async fn walked(&self, scope: ScopeId, name: EventName) -> Result<Intervals, StoreError> {

@@ -10,6 +10,7 @@ mod docs;
 mod flow;
 mod layers;
 mod oracle;
+mod page;
 mod retention;
 mod schema;
 mod scopes;
