@@ -17,7 +17,7 @@ use crate::world::Book;
 const TIB: u64 = 1 << 40;
 const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \" ' & <b>";
 
-/// A page over a book, served until it is dropped.
+/// A page over a book, served until it is dropped. Sockets need the machine's own time.
 struct Shown {
     address: SocketAddr,
     client: reqwest::Client,
@@ -25,14 +25,20 @@ struct Shown {
 }
 
 impl Shown {
-    async fn new(book: &Book, change: impl FnOnce(&mut Config)) -> Self {
+    async fn first(book: &Book, change: impl FnOnce(&mut Config)) -> Self {
         tokio::time::resume();
+        Self::new(book, change).await
+    }
+
+    async fn new(book: &Book, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = book.config.clone();
         change(&mut config);
         let (clock, any) = (book.clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0)));
         let page = Page::listen(Arc::new(config), clock, any).await.expect("an address is free");
         let (address, stop) = (page.address(), CancellationToken::new());
         tokio::spawn(page.serve(stop.clone()));
+        // Needed even where nothing is encrypted; a second installation changes nothing.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { address, client, _stop: stop.drop_guard() }
@@ -85,7 +91,7 @@ async fn filled() -> (Book, Vec<String>) {
 #[tokio::test(start_paused = true)]
 async fn every_view_opens_and_hostile_text_stays_text() {
     let (book, ids) = filled().await;
-    let shown = Shown::new(&book, |_| {}).await;
+    let shown = Shown::first(&book, |_| {}).await;
     let shape = book.row("SELECT query_fingerprint FROM query_log WHERE query_text LIKE '%script%' LIMIT 1");
     let principal: String =
         form_urlencoded::byte_serialize(format!("arn:aws:iam::111122223333:user/{HOSTILE}").as_bytes())
@@ -125,7 +131,7 @@ async fn every_view_opens_and_hostile_text_stays_text() {
 #[tokio::test(start_paused = true)]
 async fn the_numbers_are_those_of_the_report() {
     let (book, ids) = filled().await;
-    let shown = Shown::new(&book, |_| {}).await;
+    let shown = Shown::first(&book, |_| {}).await;
     let usage = shown.json("/api/usage?by=principal").await;
     assert_eq!(usage["total"]["executions"], 5);
     assert_eq!((usage["total"]["failed"].as_u64(), usage["total"]["unpriced"].as_u64()), (Some(1), Some(1)));
@@ -161,7 +167,7 @@ async fn a_download_is_csv_that_no_spreadsheet_runs() {
     let query = "=HYPERLINK(\"http://evil.example\", \"x\")\n, 2".to_owned();
     book.world.start(StartSpec { query: query.clone(), ..StartSpec::at(book.ago(60)) });
     book.tick().await;
-    let shown = Shown::new(&book, |_| {}).await;
+    let shown = Shown::first(&book, |_| {}).await;
     let (status, text) = shown.get("/queries.csv").await;
     assert_eq!(status, 200);
     let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -175,7 +181,7 @@ async fn a_download_is_csv_that_no_spreadsheet_runs() {
 #[tokio::test(start_paused = true)]
 async fn other_names_and_strangers_are_refused() {
     let (book, _) = filled().await;
-    let shown = Shown::new(&book, |config| config.page.hosts = vec!["ledger.example".to_owned()]).await;
+    let shown = Shown::first(&book, |config| config.page.hosts = vec!["ledger.example".to_owned()]).await;
     let port = shown.address.port();
     for (host, status) in [
         ("evil.example".to_owned(), 421),
@@ -224,7 +230,7 @@ async fn other_names_and_strangers_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn metrics_are_of_complete_ticks_and_health_is_freshness() {
     let (book, _) = filled().await;
-    let shown = Shown::new(&book, |_| {}).await;
+    let shown = Shown::first(&book, |_| {}).await;
     let (_, metrics) = shown.get("/metrics").await;
     let value = |name: &str| {
         let lines = metrics.lines().filter(|line| line.starts_with(name));
@@ -250,7 +256,7 @@ async fn metrics_are_of_complete_ticks_and_health_is_freshness() {
 #[tokio::test(start_paused = true)]
 async fn a_book_that_is_not_there_or_empty_is_told_and_never_made() {
     let book = Book::new();
-    let shown = Shown::new(&book, |_| {}).await;
+    let shown = Shown::first(&book, |_| {}).await;
     let (status, text) = shown.get("/").await;
     assert!(status == 503 && text.contains("there is no"), "{text}");
     assert!(!book.config.store.path.exists());
