@@ -3,6 +3,7 @@
 //! Every text from a record is other people's text: [`printable`] keeps it from moving the cursor.
 
 pub mod alert;
+mod export;
 
 use std::fmt::Write;
 

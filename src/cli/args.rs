@@ -73,7 +73,7 @@ pub(super) enum Command {
 
     /// Who used what: executions, bytes scanned, cost, and how complete the span is
     #[command(
-        after_help = "Examples:\n  athena-ledger report                              the last 7 days by principal\n  athena-ledger report --since 2026-11-01 --by team\n  athena-ledger report --since 24h --by query --top 10\n  athena-ledger --json report --by day | jq .total"
+        after_help = "Examples:\n  athena-ledger report                              the last 7 days by principal\n  athena-ledger report --since 2026-11-01 --by team\n  athena-ledger report --since 24h --by query --top 10\n  athena-ledger --json report --by day | jq .total\n  athena-ledger report --since 30d --format html > athena.html"
     )]
     Report(ReportArgs),
 
@@ -148,8 +148,12 @@ pub(super) struct ReportArgs {
     #[arg(long, value_enum, default_value = "principal", value_name = "B")]
     pub(super) by: By,
 
+    /// How it is printed: html is one file to mail around
+    #[arg(long, value_enum, default_value = "table", value_name = "F")]
+    pub(super) format: Format,
+
     /// Yesterday (or the day of --since) as the daily digest tells it
-    #[arg(long, conflicts_with_all = ["until", "by", "scope", "top"])]
+    #[arg(long, conflicts_with_all = ["until", "by", "scope", "top", "format"])]
     pub(super) digest: bool,
 
     /// Only this scope: its configured name, an account, a region, or account/region
@@ -159,6 +163,15 @@ pub(super) struct ReportArgs {
     /// Show the N highest groups; the rest is one line (of hours and days all are shown)
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) top: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Table,
+    Csv,
+    Json,
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{By, DemoArgs, ReportArgs};
+use super::args::{By, DemoArgs, Format, ReportArgs};
 use super::failure::{Failure, Outcome};
 use super::{Session, connect, out, report, serve};
 use crate::aws::Aws;
@@ -75,6 +75,7 @@ pub(super) async fn demo(
         until: None,
         by: By(Dimension::Principal),
         digest: false,
+        format: Format::Table,
         scope: None,
         top: 20,
     };

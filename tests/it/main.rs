@@ -5,6 +5,7 @@
 mod alerts;
 mod cli;
 mod crash;
+mod dashboards;
 mod deps;
 mod docs;
 mod flow;

@@ -115,9 +115,8 @@ async fn every_view_opens_and_hostile_text_stays_text() {
         let policy = answer.headers()["content-security-policy"].to_str().expect("text").to_owned();
         assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
         let html = answer.text().await.expect("text");
-        for raw in ["<script>alert", "<img", "onerror=alert(2)>", "<b>"] {
-            let found = html.contains(raw) && !(raw == "<b>" && !html.contains("& <b>"));
-            assert!(!found, "{view} has {raw}");
+        for raw in ["<script>alert", "<img", "onerror=alert(2)>", "& <b>"] {
+            assert!(!html.contains(raw), "{view} has {raw}");
         }
         assert!(!html.contains(" style=") && !html.contains("javascript:"), "{view}");
     }

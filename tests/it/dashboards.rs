@@ -1,0 +1,93 @@
+//! Every query of the dashboards is valid against this version's schema, and reads views only.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
+}
+
+/// The views as empty tables: a query of anything else does not prepare.
+fn views_only() -> Connection {
+    let schema = Connection::open_in_memory().expect("a database");
+    schema.execute_batch(include_str!("../../schema.sql")).expect("the schema is valid");
+    let bare = Connection::open_in_memory().expect("a database");
+    let mut views = schema.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").expect("valid");
+    let names = views.query_map([], |row| row.get::<_, String>(0)).expect("read");
+    for name in names.map(|name| name.expect("a name")) {
+        let select = schema.prepare(&format!("SELECT * FROM {name}")).expect("the view is valid");
+        let columns = select.column_names().join(", ");
+        bare.execute_batch(&format!("CREATE TABLE {name} ({columns})")).expect("a table");
+    }
+    let writes = |context: AuthContext<'_>| match context.action {
+        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
+            Authorization::Allow
+        }
+        _ => Authorization::Deny,
+    };
+    bare.authorizer(Some(writes)).expect("an authorizer");
+    bare
+}
+
+/// What Grafana and the plugin make of a query, with all filters at All.
+fn grafana_sql(text: &str) -> String {
+    let mut sql = text.replace("$__from", "1794182400000").replace("$__to", "1794873600000");
+    while let Some(start) = sql.find("${") {
+        let end = start + sql[start..].find('}').expect("a closed variable");
+        sql.replace_range(start..=end, "'*'");
+    }
+    while let Some(start) = sql.find("$__unixEpochGroupSeconds(") {
+        let end = start + sql[start..].find(')').expect("a closed macro");
+        let inner = sql[start..end].split_once('(').expect("arguments").1.to_owned();
+        let (column, seconds) = inner.split_once(',').expect("two arguments");
+        sql.replace_range(start..=end, &format!("cast(({column} / {seconds}) as int) * {seconds}"));
+    }
+    sql
+}
+
+#[test]
+fn every_query_of_the_grafana_dashboard_is_valid() {
+    let connection = views_only();
+    let text = std::fs::read_to_string(root().join("grafana/athena-ledger.json")).expect("the dashboard");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let mut queries = 0;
+    let targets = dashboard["panels"].as_array().expect("panels").iter().filter_map(|panel| panel["targets"].as_array());
+    for target in targets.flatten() {
+        assert_eq!(target["queryText"], target["rawQueryText"], "alerts run the one, people see the other");
+        let sql = grafana_sql(target["queryText"].as_str().expect("SQL"));
+        assert!(!sql.contains('$'), "{sql}");
+        connection.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        queries += 1;
+    }
+    assert!(queries > 20, "{queries}");
+}
+
+/// `key: value` lines of YAML as our bundle writes it.
+fn values(text: &str, key: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
+    let found = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    found.map(|value| value.trim().trim_matches(['\'', '"']).to_owned()).collect()
+}
+
+#[test]
+fn every_column_of_the_superset_datasets_is_there() {
+    let connection = views_only();
+    let mut views = BTreeSet::new();
+    for file in std::fs::read_dir(root().join("superset/datasets/athena_ledger")).expect("datasets") {
+        let text = std::fs::read_to_string(file.expect("an entry").path()).expect("text");
+        let view = values(&text, "table_name").pop().expect("a view");
+        let columns = values(&text, "column_name");
+        assert!(!columns.is_empty(), "{view}");
+        let metrics = values(&text, "expression").into_iter().filter(|text| !text.is_empty() && text != "null");
+        for term in columns.into_iter().chain(metrics) {
+            let sql = format!("SELECT {term} FROM {view}");
+            connection.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        }
+        views.insert(view);
+    }
+    assert!(views.contains("usage_daily") && views.contains("query_log"), "{views:?}");
+}
