@@ -20,13 +20,14 @@ fn views_only() -> Connection {
     let names = views.query_map([], |row| row.get::<_, String>(0)).expect("read");
     for name in names.map(|name| name.expect("a name")) {
         let select = schema.prepare(&format!("SELECT * FROM {name}")).expect("the view is valid");
-        let columns = select.column_names().join(", ");
+        let columns = select.column_names().collect::<Vec<_>>().join(", ");
         bare.execute_batch(&format!("CREATE TABLE {name} ({columns})")).expect("a table");
     }
     let writes = |context: AuthContext<'_>| match context.action {
-        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
-            Authorization::Allow
-        }
+        AuthAction::Select
+        | AuthAction::Read { .. }
+        | AuthAction::Function { .. }
+        | AuthAction::Recursive => Authorization::Allow,
         _ => Authorization::Deny,
     };
     bare.authorizer(Some(writes)).expect("an authorizer");
@@ -55,7 +56,11 @@ fn every_query_of_the_grafana_dashboard_is_valid() {
     let text = std::fs::read_to_string(root().join("grafana/athena-ledger.json")).expect("the dashboard");
     let dashboard: Value = serde_json::from_str(&text).expect("JSON");
     let mut queries = 0;
-    let targets = dashboard["panels"].as_array().expect("panels").iter().filter_map(|panel| panel["targets"].as_array());
+    let targets = dashboard["panels"]
+        .as_array()
+        .expect("panels")
+        .iter()
+        .filter_map(|panel| panel["targets"].as_array());
     for target in targets.flatten() {
         assert_eq!(target["queryText"], target["rawQueryText"], "alerts run the one, people see the other");
         let sql = grafana_sql(target["queryText"].as_str().expect("SQL"));
@@ -82,7 +87,8 @@ fn every_column_of_the_superset_datasets_is_there() {
         let view = values(&text, "table_name").pop().expect("a view");
         let columns = values(&text, "column_name");
         assert!(!columns.is_empty(), "{view}");
-        let metrics = values(&text, "expression").into_iter().filter(|text| !text.is_empty() && text != "null");
+        let metrics =
+            values(&text, "expression").into_iter().filter(|text| !text.is_empty() && text != "null");
         for term in columns.into_iter().chain(metrics) {
             let sql = format!("SELECT {term} FROM {view}");
             connection.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
