@@ -282,6 +282,8 @@ def check(dashboard, path, binary, reports, times=None):
                    (HOSTILE, loudest))
     # The quietest principal has nothing with a price.
     quiet = memory.execute("SELECT principal_id FROM usage_day GROUP BY 1 ORDER BY sum(executions)").fetchone()[0]
+    taken = memory.execute("SELECT coalesce(sum(cost), 0) / 1e9 FROM usage_day WHERE principal_id = ? AND day = "
+                           "(SELECT day FROM local_day WHERE start = ?)", (quiet, busy)).fetchone()[0]
     for usage in ("usage_day", "usage_hour"):
         memory.execute(f"UPDATE {usage} SET unpriced = executions, cost = 0 WHERE principal_id = ?", (quiet,))
     memory.execute("UPDATE meta SET value = (SELECT day FROM local_day WHERE start = ?) WHERE key = 'today'", (busy,))
@@ -292,7 +294,7 @@ def check(dashboard, path, binary, reports, times=None):
     today = check_panels(dashboard, hostile, faults)
     if faults:
         return list(dict.fromkeys(faults))
-    compare(hostile, today, path, binary, reports, faults, busy)
+    compare(hostile, today, path, binary, reports, faults, busy, taken)
     for title, letter, column in (("Cost by client", "A", "client"), ("Daily cost by principal", "B", "unpriced")):
         if not any("unpriced" in str(row[column]) or row.get("unpriced") for row in today[title, letter]):
             faults.append(f"{title}: executions without a price are not shown")

@@ -35,8 +35,9 @@ def sums(rows, by, *measures):
     return dict(found)
 
 
-def compare(book, found, path, binary, known, faults, today=None):
-    """`today`: the book was told that this is its day, and names were changed; only today's panels are looked at."""
+def compare(book, found, path, binary, known, faults, today=None, taken=0.0):
+    """`today`: the book was told that this is its day, and names were changed; only today's panels are looked at.
+    `taken`: dollars of that day that have no price in it any more."""
 
     def told(by, since=book.since, until=book.until):
         return report(path, binary, known, by, since, until)
@@ -57,8 +58,8 @@ def compare(book, found, path, binary, known, faults, today=None):
         running = rows("Today's running cost by principal")
         newest = max((r["time"] for r in running), default=None)
         same("Today's running cost by principal", sums([r for r in running if r["time"] == newest], None, "cost"),
-             {"total": [total["cost_usd"]]})
-        same("Today", sums(rows("Today"), None, "cost"), {"total": [total["cost_usd"]]})
+             {"total": [total["cost_usd"] - taken]})
+        same("Today", sums(rows("Today"), None, "cost"), {"total": [total["cost_usd"] - taken]})
         return
 
     total = told("kind")["total"]

@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 fn views_only() -> Connection {
     let schema = Connection::open_in_memory().expect("a database");
     schema.execute_batch(include_str!("../../schema.sql")).expect("the schema is valid");
-    let bare = Connection::open_in_memory().expect("a database");
+    let mut bare = Connection::open_in_memory().expect("a database");
     let mut views = schema.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").expect("valid");
     let names = views.query_map([], |row| row.get::<_, String>(0)).expect("read");
     for name in names.map(|name| name.expect("a name")) {
@@ -71,11 +71,39 @@ fn every_query_of_the_grafana_dashboard_is_valid() {
     assert!(queries > 20, "{queries}");
 }
 
-/// `key: value` lines of YAML as our bundle writes it.
-fn values(text: &str, key: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
-    let found = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-    found.map(|value| value.trim().trim_matches(['\'', '"']).to_owned()).collect()
+/// The value of a `key: value` line of YAML as our bundle writes it.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let line = line.trim_start().trim_start_matches("- ");
+    Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().trim_matches(['\'', '"']))
+}
+
+/// With values of several lines as one.
+fn unfolded(text: &str) -> String {
+    let is_key = |line: &str| {
+        let line = line.trim_start().trim_start_matches("- ");
+        let key = line.split_once(':').map_or("", |(key, _)| key);
+        !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    text.lines().fold(String::new(), |all, line| {
+        let (between, line) = if is_key(line) { ("\n", line) } else { (" ", line.trim()) };
+        all + between + line
+    })
+}
+
+/// What a dataset takes from its view: columns, and the expressions of metrics and of columns of its own.
+fn terms(text: &str) -> Vec<String> {
+    let mut terms: Vec<String> = Vec::new();
+    let mut column = None;
+    for line in unfolded(text).lines() {
+        column = value(line, "column_name").map(str::to_owned).or(column);
+        if let Some(expression) = value(line, "expression") {
+            // A column of the view has none of its own.
+            let own = Some(expression).filter(|text| !text.is_empty() && *text != "null");
+            terms.extend(own.map(|text| text.replace("''", "'")).or(column.take()));
+            column = None;
+        }
+    }
+    terms
 }
 
 #[test]
@@ -84,12 +112,8 @@ fn every_column_of_the_superset_datasets_is_there() {
     let mut views = BTreeSet::new();
     for file in std::fs::read_dir(root().join("superset/datasets/athena_ledger")).expect("datasets") {
         let text = std::fs::read_to_string(file.expect("an entry").path()).expect("text");
-        let view = values(&text, "table_name").pop().expect("a view");
-        let columns = values(&text, "column_name");
-        assert!(!columns.is_empty(), "{view}");
-        let metrics =
-            values(&text, "expression").into_iter().filter(|text| !text.is_empty() && text != "null");
-        for term in columns.into_iter().chain(metrics) {
+        let view = text.lines().find_map(|line| value(line, "table_name")).expect("a view").to_owned();
+        for term in terms(&text) {
             let sql = format!("SELECT {term} FROM {view}");
             connection.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
