@@ -51,6 +51,7 @@
 //! - A terminal execution is never asked about again; a throttle never ends a pass.
 //! - Nothing unknown is ever shown as $0; every charge names the rule that made it.
 //! - Nothing is told twice: an alert is one per rule, subject, period and level, and keeps its key in every delivery.
+//! - Other people's text is escaped wherever it is shown; the page runs nothing and loads nothing that is not built in.
 //! - A secret is never in a log, an error, a page or the database.
 //! - A frozen hour, whose executions retention removed, is never built again.
 //! - Production code never asks whether it is being tested; AWS is simulated behind its wire.

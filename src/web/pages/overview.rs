@@ -90,6 +90,8 @@ struct OverviewPage {
     course: Course,
     course_rows: Vec<Numbers>,
     today: Today,
+    /// Whether the usual day is known.
+    usual: bool,
     today_rows: Vec<Numbers>,
     tables: Vec<Table>,
     top: Vec<TopRow>,
@@ -157,6 +159,7 @@ fn page(view: &View, found: Overview, state: Fresh, at: &str, now: DateTime<Utc>
         },
         course_rows: course_rows(&course),
         course,
+        usual: is_usual(&found.today),
         today_rows: today_rows(&found.today),
         tables: tables(view, cells),
         top: found.top.iter().map(top_row).collect(),
@@ -215,6 +218,10 @@ fn course_rows(course: &Course) -> Vec<Numbers> {
     course.buckets.iter().enumerate().map(row).collect()
 }
 
+fn is_usual(today: &Today) -> bool {
+    today.usual_usd.iter().any(Option::is_some)
+}
+
 fn today_rows(today: &Today) -> Vec<Numbers> {
     let told = |value: Option<f64>| {
         value.map_or_else(
@@ -224,8 +231,9 @@ fn today_rows(today: &Today) -> Vec<Numbers> {
     };
     let row = |(at, hour): (usize, &String)| {
         let values = today.principals.iter().map(|(_, line)| line.get(at).copied());
-        let whole = [today.total_usd.get(at).copied().flatten(), today.usual_usd.get(at).copied().flatten()];
-        (hour.clone(), values.chain(whole).map(told).collect())
+        let total = today.total_usd.get(at).copied().flatten();
+        let usual = today.usual_usd.get(at).filter(|_| is_usual(today)).copied();
+        (hour.clone(), values.chain([total]).chain(usual).map(told).collect())
     };
     today.hours.iter().enumerate().map(row).collect()
 }
