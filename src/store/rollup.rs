@@ -14,9 +14,6 @@ use crate::config::Config;
 use crate::domain::day;
 use crate::domain::window::{Intervals, Window};
 
-/// Hours built again in one transaction, so that it stays below 10,000 rows in a busy book.
-const HOURS_AT_A_TIME: i64 = 24;
-
 /// The measures of a usage row, from executions.
 pub(super) const MEASURES: &str = "count(*) AS executions, sum(coalesce(state = 4, 0)) AS failed,
     sum(coalesce(state = 5, 0)) AS cancelled, sum(cost IS NULL) AS unpriced,
@@ -133,9 +130,14 @@ fn build_some(
 ) -> rusqlite::Result<RolledUp> {
     let (late, zone) = (config.collect.late, config.timezone);
     let frozen = frozen_before(tx)?;
+    // A day at a time: readers never see a day that is ahead of its hours.
+    let first: Option<i64> = tx.query_row("SELECT min(hour) FROM touched", [], |row| row.get(0))?;
+    let Some(first) = first else { return Ok(RolledUp::default()) };
+    let day = day::local_day(instant(first + 3_599), zone);
+    let end = epoch(day::local_midnight(day + TimeDelta::days(1), zone));
     let touched = tx
-        .prepare_cached("SELECT scope_id, hour FROM touched ORDER BY hour, scope_id LIMIT ?1")?
-        .query_map([HOURS_AT_A_TIME], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
+        .prepare_cached("SELECT scope_id, hour FROM touched WHERE hour < ?1 ORDER BY hour, scope_id")?
+        .query_map([end], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(ScopeId, i64)>>>()?;
     let mut days = BTreeSet::new();
     for (scope, hour) in &touched {
