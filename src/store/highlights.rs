@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::rollup::{MEASURES, SUMS};
 
 /// Shapes of a day that have a row of their own: this many by cost, and as many by executions.
-const SHAPES: i64 = 500;
+const SHAPES: i64 = 100;
 /// Executions of a day that are kept at hand: the most expensive of all, and of each principal.
 const TOP: i64 = 100;
 const TOP_OF_PRINCIPAL: i64 = 10;

@@ -48,6 +48,17 @@ fn condition(connection: &Connection, selection: &Selection) -> rusqlite::Result
     Ok(known.then(|| terms.iter().map(|term| format!(" AND {term}")).collect()))
 }
 
+/// A condition of one principal, in the form that its index finds.
+fn indexed(only: &str) -> String {
+    const TERM: &str = "coalesce(principal_id, 0)";
+    // What nobody was seen to start has no number.
+    if only.contains("coalesce(principal_id, 0) IN (0)") {
+        only.replacen("coalesce(principal_id, 0) IN (0)", "principal_id IS NULL", 1)
+    } else {
+        only.replacen(TERM, "principal_id", 1)
+    }
+}
+
 const NAME: &str = "SELECT id FROM name WHERE value = ?1";
 
 fn name(connection: &Connection, id: i64) -> rusqlite::Result<String> {

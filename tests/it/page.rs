@@ -160,6 +160,24 @@ async fn the_numbers_are_those_of_the_report() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_was_seen_to_start_is_found_like_any_principal() {
+    let (book, _) = filled().await;
+    let missed = StartSpec { scanned: TIB, shown_after: None, ..StartSpec::at(book.ago(65)) };
+    let id = book.world.start(missed);
+    book.world.read(&athena_ledger::simulator::home(), book.ago(5), Actor::user("curious"), &id);
+    book.wait(TimeDelta::hours(1)).await;
+    book.tick().await;
+    let shown = Shown::first(&book, |_| {}).await;
+    let listed = shown.json("/api/queries?principal=unattributed").await;
+    assert_eq!(listed["executions"][0]["execution_id"], id.as_str());
+    assert_eq!(listed["executions"].as_array().map(Vec::len), Some(1));
+    let (_, page) = shown.get("/principal?principal=unattributed").await;
+    assert!(page.contains(&format!("/execution/{id}")) && page.contains("$5.00"), "{page}");
+    let unknown = shown.json("/api/usage?kind=unknown").await;
+    assert_eq!(unknown["total"]["executions"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_download_is_csv_that_no_spreadsheet_runs() {
     let mut book = Book::new();
     book.config.rules = Vec::new();

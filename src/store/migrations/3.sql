@@ -38,6 +38,8 @@ CREATE TABLE top_day (
     principal_rank INTEGER NOT NULL,
     PRIMARY KEY (day, execution)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX top_day_rank ON top_day (day, day_rank, cost) WHERE day_rank <= 100;
+CREATE INDEX top_day_principal ON top_day (principal_id, day, cost);
 
 -- One local day x scope x workgroup x principal x error of what ended without a result.
 CREATE TABLE wasted_day (

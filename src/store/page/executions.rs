@@ -93,7 +93,7 @@ impl Reader {
             (None, true) => "execution_principal",
             (None, false) => "execution_submitted",
         };
-        let only = if principal { only.replace("coalesce(principal_id, 0)", "principal_id") } else { only };
+        let only = if principal { super::indexed(&only) } else { only };
         let shape = match &search.shape {
             Some(_) => "AND query_id IN (SELECT id FROM query WHERE fingerprint = ?5)",
             None => "AND ?5 IS NULL",

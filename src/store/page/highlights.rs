@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rusqlite::{Row, params};
 
-use super::{LOOKED_AT, condition};
+use super::{LOOKED_AT, condition, indexed};
 use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
 use crate::store::rollup::{MEASURES, SUMS, day_number};
@@ -60,7 +60,14 @@ impl Reader {
     ) -> Result<Vec<TopExecution>, StoreError> {
         let read = || {
             let Some(only) = condition(&self.connection, selection)? else { return Ok(Vec::new()) };
-            let rank = if selection.principal.is_some() { "principal_rank" } else { "day_rank" };
+            // A span's first n are among the first n of its days.
+            let whose = match &selection.principal {
+                Some(_) => "t.principal_id = (SELECT id FROM principal WHERE key = ?4)".to_owned(),
+                None if selection.is_everything() => {
+                    format!("t.day_rank <= {} AND ?4 IS NULL", limit.min(100))
+                }
+                None => "t.day_rank <= 100 AND ?4 IS NULL".to_owned(),
+            };
             let filter = if selection.is_everything() {
                 String::new()
             } else {
@@ -72,7 +79,7 @@ impl Reader {
             let sql = format!(
                 "WITH top AS (
                      SELECT t.execution, t.cost FROM top_day t
-                     WHERE t.day BETWEEN ?1 AND ?2 AND t.{rank} <= 100 {filter}
+                     WHERE t.day BETWEEN ?1 AND ?2 AND {whose} {filter}
                      ORDER BY t.cost DESC LIMIT ?3
                  )
                  SELECT e.execution_id, datetime(e.submitted, 'unixepoch'), p.name, p.key, coalesce(w.value, ''),
@@ -84,7 +91,8 @@ impl Reader {
                  ORDER BY top.cost DESC"
             );
             let mut select = self.connection.prepare_cached(&sql)?;
-            let key = params![day_number(days.0), day_number(days.1), limit as i64];
+            let (first, last, most) = (day_number(days.0), day_number(days.1), limit as i64);
+            let key = params![first, last, most, selection.principal];
             let rows = select.query_map(key, |row| {
                 Ok(TopExecution {
                     execution_id: row.get(0)?,
@@ -132,13 +140,19 @@ impl Reader {
                 let shapes = select.query_map(key, shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
                 return Ok((shapes, false));
             }
+            // The newest that may be looked at: of the one principal, or of all.
             let of_days = "submitted >= (SELECT min(start) FROM local_day WHERE day BETWEEN ?1 AND ?2)
-                AND submitted < (SELECT max(end) FROM local_day WHERE day BETWEEN ?1 AND ?2) AND before_ledger = 0";
-            let looked_at = format!(
-                "SELECT * FROM execution WHERE {of_days} {only} ORDER BY submitted DESC LIMIT {LOOKED_AT}"
-            );
+                AND submitted < (SELECT max(end) FROM local_day WHERE day BETWEEN ?1 AND ?2)";
+            let (index, whose) = match &selection.principal {
+                Some(_) => ("execution_principal", indexed(&only)),
+                None => ("execution_submitted", String::new()),
+            };
+            let newest =
+                format!("FROM execution INDEXED BY {index} WHERE {of_days} {whose} ORDER BY submitted DESC");
+            let looked_at = format!("SELECT * {newest} LIMIT {LOOKED_AT}");
             let sql = format!(
-                "WITH texts AS (SELECT coalesce(query_id, 0) AS text, {MEASURES} FROM ({looked_at}) GROUP BY 1),
+                "WITH texts AS (SELECT coalesce(query_id, 0) AS text, {MEASURES} FROM ({looked_at})
+                             WHERE before_ledger = 0 {only} GROUP BY 1),
                  shapes AS (SELECT min(q.id) AS id, {SUMS} FROM texts JOIN query q ON q.id = texts.text
                             GROUP BY q.fingerprint ORDER BY cost DESC LIMIT {limit})
                  {} ORDER BY s.cost DESC",
@@ -146,7 +160,7 @@ impl Reader {
             );
             let mut select = self.connection.prepare_cached(&sql)?;
             let shapes = select.query_map(key, shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            let more = format!("SELECT 1 FROM execution WHERE {of_days} {only} LIMIT 1 OFFSET {LOOKED_AT}");
+            let more = format!("SELECT 1 {newest} LIMIT 1 OFFSET {LOOKED_AT}");
             let more = self.connection.prepare_cached(&more)?.exists(key)?;
             Ok((shapes, more))
         };
