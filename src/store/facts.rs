@@ -9,8 +9,8 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::marks::{meta, set_meta};
-use super::rollup::{MEASURES, SUMS, day_number, month_number};
-use super::usage::measures;
+use super::sums::measures;
+use super::sums::{MEASURES, SUMS, day_number, month_number};
 use super::{Store, StoreError, epoch, instant, unsigned};
 use crate::config::Config;
 use crate::domain::alert::{Measure, Period, Span, Subject};

@@ -4,7 +4,7 @@
 
 use rusqlite::Connection;
 
-use super::rollup::{MEASURES, SUMS};
+use super::sums::{MEASURES, SUMS};
 
 /// Shapes of a day that have a row of their own: this many by cost, and as many by executions.
 const SHAPES: i64 = 100;

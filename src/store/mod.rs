@@ -24,6 +24,7 @@ mod reprice;
 mod retention;
 mod rollup;
 mod show;
+mod sums;
 mod usage;
 mod walked;
 

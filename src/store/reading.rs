@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::marks::{frozen_before, meta};
-use super::usage::scope_filter;
+use super::sums::scope_filter;
 use super::{ScopeId, Store, StoreError, VERSION, epoch, instant, unsigned};
 use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::Window;

@@ -8,23 +8,12 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, params};
 
 use super::marks::{expected_scopes, frozen_before, meta, set_meta};
+use super::sums::{MEASURES, SUMS, day_number, month_number, next_month};
 use super::{ScopeId, Store, StoreError, epoch, instant};
 use super::{coverage, highlights};
 use crate::config::Config;
 use crate::domain::day;
 use crate::domain::window::{Intervals, Window};
-
-/// The measures of a usage row, from executions.
-pub(super) const MEASURES: &str = "count(*) AS executions, sum(coalesce(state = 4, 0)) AS failed,
-    sum(coalesce(state = 5, 0)) AS cancelled, sum(cost IS NULL) AS unpriced,
-    sum(coalesce(scanned_bytes, 0)) AS scanned_bytes, sum(billed_bytes) AS billed_bytes,
-    sum(coalesce(cost, 0)) AS cost";
-
-/// The measures of a usage row, from other usage rows.
-pub(super) const SUMS: &str =
-    "sum(executions) AS executions, sum(failed) AS failed, sum(cancelled) AS cancelled,
-    sum(unpriced) AS unpriced, sum(scanned_bytes) AS scanned_bytes, sum(billed_bytes) AS billed_bytes,
-    sum(cost) AS cost";
 
 /// What a rollup built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,20 +210,6 @@ fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
          FROM usage_day WHERE day >= ?2 AND day < ?3 GROUP BY 2, 3, 4, 5, 6"
     );
     tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)]).map(drop)
-}
-
-/// The first of the month after.
-pub(super) fn next_month(date: NaiveDate) -> NaiveDate {
-    date.with_day(1).unwrap_or(date) + chrono::Months::new(1)
-}
-
-/// Days since 1970-01-01.
-pub(super) fn day_number(date: NaiveDate) -> i64 {
-    (date - NaiveDate::default()).num_days()
-}
-
-pub(super) fn month_number(date: NaiveDate) -> i64 {
-    i64::from(date.year()) * 12 + i64::from(date.month0())
 }
 
 /// Days are local: another `timezone` builds them again, except those whose executions retention has removed.

@@ -4,28 +4,14 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::marks::frozen_before;
-use super::rollup::{MEASURES, SUMS, day_number, month_number, next_month};
-use super::{Reader, ScopeId, StoreError, epoch, instant, unsigned};
+use super::sums::{MEASURES, SUMS, day_number, measures, month_number, next_month, scope_filter};
+use super::{Reader, ScopeId, StoreError, epoch, instant};
 use crate::domain::day;
 use crate::domain::usage::{Dimension, Measures, UsageLine};
 use crate::domain::window::Window;
-
-/// The measures of a row, from the column `first` on.
-pub(super) fn measures(row: &Row<'_>, first: usize) -> rusqlite::Result<Measures> {
-    let count = |offset| Ok::<_, rusqlite::Error>(unsigned(row.get(first + offset)?));
-    Ok(Measures {
-        executions: count(0)?,
-        failed: count(1)?,
-        cancelled: count(2)?,
-        unpriced: count(3)?,
-        scanned_bytes: count(4)?,
-        billed_bytes: count(5)?,
-        cost: row.get(first + 6)?,
-    })
-}
 
 /// A span cut into what each rollup can answer exactly.
 pub(super) struct Parts {
@@ -226,13 +212,6 @@ impl Reader {
 }
 
 const SUBMITTED: &str = "submitted >= ?1 AND submitted < ?2 AND before_ledger = 0";
-
-pub(super) fn scope_filter(scopes: Option<&[ScopeId]>) -> String {
-    scopes.map_or_else(String::new, |scopes| {
-        let numbers: Vec<String> = scopes.iter().map(|scope| scope.0.to_string()).collect();
-        format!("AND scope_id IN ({})", numbers.join(", "))
-    })
-}
 
 fn by_cost(mut lines: Vec<UsageLine>) -> Vec<UsageLine> {
     lines.sort_by(|a, b| {

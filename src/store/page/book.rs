@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
 use crate::domain::usage::Measures;
-use crate::store::rollup::SUMS;
-use crate::store::usage::measures;
+use crate::store::sums::SUMS;
+use crate::store::sums::measures;
 use crate::store::{Reader, Store, StoreError, epoch, instant, signed, unsigned};
 
 /// The one row of `ledger_now`. Money in dollars.

@@ -11,8 +11,9 @@ use super::{condition, name};
 use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
 use crate::domain::window::Window;
-use crate::store::rollup::{MEASURES, SUMS};
-use crate::store::usage::{Parts, measures, parts};
+use crate::store::sums::measures;
+use crate::store::sums::{MEASURES, SUMS};
+use crate::store::usage::{Parts, parts};
 use crate::store::{Reader, StoreError, epoch};
 
 /// Spans up to this many days are told by day, longer ones by month.
@@ -172,12 +173,12 @@ fn whole(months: &[i64], days: &[(i64, i64)]) -> Option<(i64, i64)> {
     let first_of = |number: &i64| match month_of_number(*number) {
         Bucket::Month(first) | Bucket::Day(first) => first,
     };
-    let number = crate::store::rollup::day_number;
+    let number = crate::store::sums::day_number;
     let starts = days.iter().map(|(from, _)| *from).chain(months.iter().map(|m| number(first_of(m))));
     let ends = days
         .iter()
         .map(|(_, to)| *to)
-        .chain(months.iter().map(|m| number(crate::store::rollup::next_month(first_of(m))) - 1));
+        .chain(months.iter().map(|m| number(crate::store::sums::next_month(first_of(m))) - 1));
     starts.min().zip(ends.max())
 }
 

@@ -7,8 +7,8 @@ use super::{LOOKED_AT, condition};
 use crate::domain::selection::Search;
 use crate::domain::usage::Measures;
 use crate::domain::window::Window;
-use crate::store::rollup::MEASURES;
-use crate::store::usage::measures;
+use crate::store::sums::MEASURES;
+use crate::store::sums::measures;
 use crate::store::{Reader, StoreError, epoch, unsigned};
 
 /// An execution in a list. Times are UTC.

@@ -6,8 +6,8 @@ use rusqlite::{Row, params};
 use super::{LOOKED_AT, condition, indexed};
 use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
-use crate::store::rollup::{MEASURES, SUMS, day_number};
-use crate::store::usage::measures;
+use crate::store::sums::measures;
+use crate::store::sums::{MEASURES, SUMS, day_number};
 use crate::store::{Reader, StoreError, unsigned};
 
 /// An execution among the most expensive of its local day.
