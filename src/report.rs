@@ -163,14 +163,15 @@ impl UsageReport {
         let principals = self.by == Dimension::Principal;
         let mut header = vec![self.by.as_str()];
         header.extend(principals.then_some(["kind", "team"]).into_iter().flatten());
+        header.extend((self.by == Dimension::Query).then_some("shape"));
         header.extend(["executions", "failed", "cancelled", "scanned", "billed", "cost", "share"]);
         let mut table = new_table(width);
         table.set_header(header);
-        let mut row = |label: &str, kind: &str, team: &str, measures: &Measures| {
+        let mut row = |label: &str, more: [&str; 2], measures: &Measures| {
             let mut cells = vec![Cell::new(label)];
-            if principals {
-                cells.extend([Cell::new(kind), Cell::new(team)]);
-            }
+            // Kind and team of a principal; of a query the fingerprint that the page and views know it by.
+            let shown = if principals { 2 } else { usize::from(self.by == Dimension::Query) };
+            cells.extend(more.into_iter().take(shown).map(Cell::new));
             let numbers = [
                 thousands(measures.executions),
                 thousands(measures.failed),
@@ -186,12 +187,15 @@ impl UsageReport {
         for line in &self.lines {
             let label = if line.label.is_empty() { "(not told)" } else { &line.label };
             let text = |part: &Option<String>| part.as_deref().map(printable).unwrap_or_default();
-            row(&shortened(&printable(label), 60), &text(&line.kind), &text(&line.team), &line.measures);
+            let (kind, team) = (text(&line.kind), text(&line.team));
+            let key = text(&line.key);
+            let more = if principals { [kind.as_str(), team.as_str()] } else { [key.as_str(), ""] };
+            row(&shortened(&printable(label), 60), more, &line.measures);
         }
         if let Some((groups, measures)) = &self.others {
-            row(&format!("{groups} more"), "", "", measures);
+            row(&format!("{groups} more"), ["", ""], measures);
         }
-        row("total", "", "", &self.total);
+        row("total", ["", ""], &self.total);
         table.trim_fmt()
     }
 

@@ -14,8 +14,8 @@ use super::{Session, out};
 use crate::aws::{Aws, Connection};
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::config::ChannelConfig;
 use crate::config::secret::Source;
+use crate::config::{ChannelConfig, PageConfig};
 use crate::domain::event::EventName;
 use crate::domain::execution::{Answer, ExecutionId};
 use crate::domain::window::Window;
@@ -86,7 +86,23 @@ pub(super) async fn check(
         Err(error) => lines.add(Grade::Bad, "database", chain(&error, error.help().as_deref())),
     }
     telling(&mut lines, &session, args.send, &clock).await;
+    page(&mut lines, &session.config.page);
     tell(&session, &lines)
+}
+
+/// Where the page will be, and whether its token can be read.
+fn page(lines: &mut Lines, config: &PageConfig) {
+    let Some(address) = config.listen else {
+        return lines.add(Grade::Good, "page", "off: `run` serves none; `serve --listen` does");
+    };
+    match config.token.as_ref().map(|token| token.read()).transpose() {
+        Ok(Some(_)) => lines.add(Grade::Good, "page", format!("http://{address}/ for who knows the token")),
+        Ok(None) => lines.add(Grade::Good, "page", format!("http://{address}/, from this machine only")),
+        Err(error) => {
+            let help = "set the variable or file that token_env or token_file names";
+            lines.add(Grade::Bad, "page", chain(&error, Some(help)));
+        }
+    }
 }
 
 /// Each rule in a sentence, each channel's address and secret, and with `send` a message to it.
