@@ -250,6 +250,20 @@ CREATE TABLE shape_day (
     PRIMARY KEY (day, query_id)
 ) STRICT, WITHOUT ROWID;
 
+-- One local month x query shape of shape_day, in the same way.
+CREATE TABLE shape_month (
+    month         INTEGER NOT NULL,
+    query_id      INTEGER NOT NULL,
+    executions    INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    cancelled     INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL,
+    PRIMARY KEY (month, query_id)
+) STRICT, WITHOUT ROWID;
+
 -- One execution that was among the most expensive of its local day, or of its principal's local day.
 CREATE TABLE top_day (
     day            INTEGER NOT NULL REFERENCES local_day,
@@ -260,7 +274,7 @@ CREATE TABLE top_day (
     principal_rank INTEGER NOT NULL,
     PRIMARY KEY (day, execution)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX top_day_rank ON top_day (day, day_rank, cost) WHERE day_rank <= 100;
+CREATE INDEX top_day_rank ON top_day (day_rank, day, cost) WHERE day_rank <= 100;
 CREATE INDEX top_day_principal ON top_day (principal_id, day, cost);
 
 -- One local day x scope x workgroup x principal x error of what ended without a result.
@@ -278,6 +292,23 @@ CREATE TABLE wasted_day (
     cost          INTEGER NOT NULL,
     total_ms      INTEGER NOT NULL,
     PRIMARY KEY (day, scope_id, workgroup_id, principal_id, state, error)
+) STRICT, WITHOUT ROWID;
+
+-- One local month of wasted_day.
+CREATE TABLE wasted_month (
+    month         INTEGER NOT NULL,
+    scope_id      INTEGER NOT NULL REFERENCES scope,
+    workgroup_id  INTEGER NOT NULL REFERENCES name,
+    principal_id  INTEGER NOT NULL REFERENCES principal,
+    state         INTEGER NOT NULL CHECK (state IN (4, 5)),
+    error         TEXT NOT NULL,
+    executions    INTEGER NOT NULL,
+    unpriced      INTEGER NOT NULL,
+    scanned_bytes INTEGER NOT NULL,
+    billed_bytes  INTEGER NOT NULL,
+    cost          INTEGER NOT NULL,
+    total_ms      INTEGER NOT NULL,
+    PRIMARY KEY (month, scope_id, workgroup_id, principal_id, state, error)
 ) STRICT, WITHOUT ROWID;
 
 -- One UTC hour of a scope: its totals, and how complete they are.

@@ -1,4 +1,4 @@
-//! What stands out in a local day: its query shapes, its most expensive executions, what ended without a result.
+//! What stands out in a local day or month: its query shapes, its most expensive executions, what ended without a result.
 //!
 //! Kept apart from executions so that nobody has to read a year of them to name the ten that matter.
 
@@ -11,6 +11,9 @@ const SHAPES: i64 = 100;
 /// Executions of a day that are kept at hand: the most expensive of all, and of each principal.
 const TOP: i64 = 100;
 const TOP_OF_PRINCIPAL: i64 = 10;
+
+const RANKED: &str = "SELECT *, row_number() OVER (ORDER BY cost DESC, id) AS dear,
+    row_number() OVER (ORDER BY executions DESC, id) AS frequent FROM shape";
 
 /// Builds the day again, from the executions of `[start, end)`.
 pub(super) fn build(tx: &Connection, day: i64, start: i64, end: i64) -> rusqlite::Result<()> {
@@ -28,11 +31,7 @@ pub(super) fn build(tx: &Connection, day: i64, start: i64, end: i64) -> rusqlite
                               WHERE q.id = text.id), 0) AS id, {SUMS}
              FROM text GROUP BY 1
          ),
-         ranked AS (
-             SELECT *, row_number() OVER (ORDER BY cost DESC, id) AS dear,
-                    row_number() OVER (ORDER BY executions DESC, id) AS frequent
-             FROM shape
-         )
+         ranked AS ({RANKED})
          SELECT ?1, iif(dear <= ?4 OR frequent <= ?4, id, 0), {SUMS} FROM ranked GROUP BY 2"
     );
     tx.prepare_cached(&shapes)?.execute([day, start, end, SHAPES])?;
@@ -58,4 +57,24 @@ pub(super) fn build(tx: &Connection, day: i64, start: i64, end: i64) -> rusqlite
         WHERE submitted >= ?2 AND submitted < ?3 AND before_ledger = 0 AND state IN (4, 5)
         GROUP BY 2, 3, 4, 5, 6";
     tx.prepare_cached(wasted)?.execute([day, start, end]).map(drop)
+}
+
+/// Builds the month again, from its days: `[first, next)` in days since 1970-01-01.
+pub(super) fn build_month(tx: &Connection, month: i64, first: i64, next: i64) -> rusqlite::Result<()> {
+    for table in ["shape_month", "wasted_month"] {
+        tx.prepare_cached(&format!("DELETE FROM {table} WHERE month = ?1"))?.execute([month])?;
+    }
+    let shapes = format!(
+        "INSERT INTO shape_month
+         WITH shape AS (SELECT query_id AS id, {SUMS} FROM shape_day WHERE day >= ?2 AND day < ?3 GROUP BY 1),
+         ranked AS ({RANKED})
+         SELECT ?1, iif(dear <= ?4 OR frequent <= ?4, id, 0), {SUMS} FROM ranked GROUP BY 2"
+    );
+    tx.prepare_cached(&shapes)?.execute([month, first, next, SHAPES])?;
+    let wasted = "
+        INSERT INTO wasted_month
+        SELECT ?1, scope_id, workgroup_id, principal_id, state, error, sum(executions), sum(unpriced),
+               sum(scanned_bytes), sum(billed_bytes), sum(cost), sum(total_ms)
+        FROM wasted_day WHERE day >= ?2 AND day < ?3 GROUP BY 2, 3, 4, 5, 6";
+    tx.prepare_cached(wasted)?.execute([month, first, next]).map(drop)
 }

@@ -17,7 +17,7 @@ const AT_A_TIME: i64 = 10_000;
 const SWEEP_EVERY: i64 = 7 * 86_400;
 
 /// Every column that refers to `name`.
-const NAMED: [(&str, &[&str]); 6] = [
+const NAMED: [(&str, &[&str]); 7] = [
     (
         "event",
         &[
@@ -46,6 +46,7 @@ const NAMED: [(&str, &[&str]); 6] = [
     ("usage_day", &["workgroup_id", "client_id", "database_id"]),
     ("usage_month", &["workgroup_id", "client_id", "database_id"]),
     ("wasted_day", &["workgroup_id"]),
+    ("wasted_month", &["workgroup_id"]),
 ];
 
 /// What a purge removed.

@@ -209,8 +209,13 @@ fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
          SELECT ?1, scope_id, workgroup_id, principal_id, client_id, database_id, {SUMS}
          FROM usage_day WHERE day >= ?2 AND day < ?3 GROUP BY 2, 3, 4, 5, 6"
     );
-    tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)]).map(drop)
+    tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)])?;
+    highlights::build_month(tx, number, day_number(first), day_number(next))
 }
+
+/// The month of the newest day that is left when days are to be built again.
+const LAST_FROZEN: &str = "coalesce((SELECT max(strftime('%Y', day * 86400, 'unixepoch') * 12
+    + strftime('%m', day * 86400, 'unixepoch') - 1) FROM local_day), -1)";
 
 /// Days are local: another `timezone` builds them again, except those whose executions retention has removed.
 fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
@@ -231,7 +236,9 @@ fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
     }
     tx.execute("DELETE FROM local_day WHERE start >= ?1", [frozen])?;
     tx.execute_batch(&format!(
-        "DELETE FROM usage_month;
+        "DELETE FROM shape_month WHERE month > {LAST_FROZEN};
+         DELETE FROM wasted_month WHERE month > {LAST_FROZEN};
+         DELETE FROM usage_month;
          INSERT INTO usage_month
          SELECT strftime('%Y', day * 86400, 'unixepoch') * 12 + strftime('%m', day * 86400, 'unixepoch') - 1,
                 scope_id, workgroup_id, principal_id, client_id, database_id, {SUMS}

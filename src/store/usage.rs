@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::params;
 
 use super::marks::frozen_before;
-use super::sums::{MEASURES, SUMS, day_number, measures, month_number, next_month, scope_filter};
+use super::sums::{MEASURES, SUMS, day_number, measures, months_and_days, scope_filter};
 use super::{Reader, ScopeId, StoreError, epoch, instant};
 use crate::domain::day;
 use crate::domain::usage::{Dimension, Measures, UsageLine};
@@ -277,19 +277,6 @@ fn around(window: Window, whole: Option<Window>) -> (Option<Window>, Vec<Window>
 pub(super) fn parts(window: Window, zone: Tz) -> Parts {
     let (days, edges) = whole_days(window, zone);
     let Some((from, to)) = days else { return Parts { months: Vec::new(), days: Vec::new(), edges } };
-    let date = |number| NaiveDate::default() + TimeDelta::days(number);
-    let first = date(from);
-    let month = if first.day() == 1 { first } else { next_month(first) };
-    let months: Vec<NaiveDate> = std::iter::successors(Some(month), |m| Some(next_month(*m)))
-        .take_while(|m| next_month(*m) <= date(to + 1))
-        .collect();
-    let Some(last) = months.last() else {
-        return Parts { months: Vec::new(), days: vec![(from, to)], edges };
-    };
-    let days = [(from, day_number(month) - 1), (day_number(next_month(*last)), to)];
-    Parts {
-        months: months.iter().map(|m| month_number(*m)).collect(),
-        days: days.into_iter().filter(|(from, to)| from <= to).collect(),
-        edges,
-    }
+    let (months, days) = months_and_days(from, to);
+    Parts { months, days, edges }
 }

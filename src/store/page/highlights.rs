@@ -6,8 +6,7 @@ use rusqlite::{Row, params};
 use super::{LOOKED_AT, condition, indexed};
 use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
-use crate::store::sums::measures;
-use crate::store::sums::{MEASURES, SUMS, day_number};
+use crate::store::sums::{MEASURES, SUMS, day_number, measures, months_and_days};
 use crate::store::{Reader, StoreError, unsigned};
 
 /// An execution among the most expensive of its local day.
@@ -129,15 +128,15 @@ impl Reader {
             };
             let names = "SELECT q.fingerprint, q.text, s.* FROM shapes s LEFT JOIN query q ON q.id = s.id";
             if selection.is_everything() {
+                let pieces = pieces(days, "shape");
                 let sql = format!(
-                    "WITH shapes AS (SELECT query_id AS id, {SUMS} FROM shape_day WHERE day BETWEEN ?1 AND ?2 GROUP BY 1
-                                     ORDER BY cost DESC LIMIT {})
+                    "WITH shapes AS (SELECT query_id AS id, {SUMS} FROM ({pieces}) GROUP BY 1 ORDER BY cost DESC LIMIT {})
                      {} ORDER BY s.cost DESC",
                     limit + 1,
                     names.replace("s.*", SUM_COLUMNS)
                 );
                 let mut select = self.connection.prepare_cached(&sql)?;
-                let shapes = select.query_map(key, shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
+                let shapes = select.query_map([], shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
                 return Ok((shapes, false));
             }
             // The newest that may be looked at: of the one principal, or of all.
@@ -179,10 +178,11 @@ impl Reader {
             let sql = format!(
                 "SELECT iif(state = 4, 'FAILED', 'CANCELLED'), error, sum(executions), sum(unpriced), sum(scanned_bytes),
                         sum(cost), sum(total_ms)
-                 FROM wasted_day WHERE day BETWEEN ?1 AND ?2 {only} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 50"
+                 FROM ({}) WHERE 1 {only} GROUP BY state, error ORDER BY 3 DESC, 1, 2 LIMIT 50",
+                pieces(days, "wasted")
             );
             let mut select = self.connection.prepare_cached(&sql)?;
-            let rows = select.query_map(params![day_number(days.0), day_number(days.1)], |row| {
+            let rows = select.query_map([], |row| {
                 Ok(Wasted {
                     state: row.get(0)?,
                     error: row.get(1)?,
@@ -201,6 +201,15 @@ impl Reader {
 
 const SUM_COLUMNS: &str =
     "s.executions, s.failed, s.cancelled, s.unpriced, s.scanned_bytes, s.billed_bytes, s.cost";
+
+/// The rows of a span from the rollups of months and days: `shape` or `wasted`.
+fn pieces(days: (NaiveDate, NaiveDate), of: &str) -> String {
+    let (months, days) = months_and_days(day_number(days.0), day_number(days.1));
+    let months = months.iter().map(|month| format!("SELECT * FROM {of}_month WHERE month = {month}"));
+    let days =
+        days.iter().map(|(from, to)| format!("SELECT * FROM {of}_day WHERE day BETWEEN {from} AND {to}"));
+    months.chain(days).collect::<Vec<_>>().join(" UNION ALL ")
+}
 
 /// A condition on a row called `e`.
 fn qualified(only: &str) -> String {
