@@ -468,7 +468,7 @@ JOIN principal p ON p.id = u.principal_id;
 -- A local day x scope x workgroup x principal x client x database.
 CREATE VIEW usage_daily AS
 SELECT
-    date(u.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     s.account_id,
     s.region,
@@ -486,8 +486,8 @@ SELECT
     u.scanned_bytes,
     u.billed_bytes,
     iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
-FROM usage_day u
-JOIN local_day d ON d.day = u.day
+FROM local_day d -- first, so that a condition on the day is one on few rows
+CROSS JOIN usage_day u ON u.day = d.day
 JOIN scope s ON s.id = u.scope_id
 JOIN name w ON w.id = u.workgroup_id
 JOIN name c ON c.id = u.client_id
@@ -582,7 +582,7 @@ LEFT JOIN outbox o ON o.alert = a.id;
 -- A local day x query shape, for the shapes that cost or ran most that day; the others together have no fingerprint.
 CREATE VIEW shape_daily AS
 SELECT
-    date(u.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     q.fingerprint AS query_fingerprint,
     iif(u.query_id = 0, '(other shapes)', coalesce(q.text, '(text not kept)')) AS query_text,
@@ -593,14 +593,14 @@ SELECT
     u.scanned_bytes,
     u.billed_bytes,
     iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
-FROM shape_day u
-JOIN local_day d ON d.day = u.day
+FROM local_day d
+CROSS JOIN shape_day u ON u.day = d.day
 LEFT JOIN query q ON q.id = u.query_id;
 
 -- An execution that was among the 100 most expensive of its local day, or the 10 most expensive of its principal's.
 CREATE VIEW top_executions_daily AS
 SELECT
-    date(t.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     t.day_rank,
     t.principal_rank,
@@ -636,7 +636,7 @@ LEFT JOIN query q ON q.id = e.query_id;
 -- A local day x scope x workgroup x principal x error of what ended without a result. total_ms: from submission to end.
 CREATE VIEW wasted_daily AS
 SELECT
-    date(u.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     s.account_id,
     s.region,
@@ -653,8 +653,8 @@ SELECT
     u.billed_bytes,
     iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd,
     u.total_ms
-FROM wasted_day u
-JOIN local_day d ON d.day = u.day
+FROM local_day d
+CROSS JOIN wasted_day u ON u.day = d.day
 JOIN scope s ON s.id = u.scope_id
 JOIN name w ON w.id = u.workgroup_id
 JOIN principal p ON p.id = u.principal_id;

@@ -89,10 +89,41 @@ CREATE TABLE wasted_month (
     PRIMARY KEY (month, scope_id, workgroup_id, principal_id, state, error)
 ) STRICT, WITHOUT ROWID;
 
+DROP VIEW usage_daily;
+
+-- A local day x scope x workgroup x principal x client x database.
+CREATE VIEW usage_daily AS
+SELECT
+    date(d.day * 86400, 'unixepoch') AS day,
+    d.start AS day_epoch,
+    s.account_id,
+    s.region,
+    nullif(w.value, '') AS workgroup,
+    p.name AS principal,
+    p.key AS principal_key,
+    p.kind AS principal_kind,
+    p.team,
+    nullif(c.value, '') AS client,
+    nullif(db.value, '') AS database_name,
+    u.executions,
+    u.failed,
+    u.cancelled,
+    u.unpriced,
+    u.scanned_bytes,
+    u.billed_bytes,
+    iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
+FROM local_day d -- first, so that a condition on the day is one on few rows
+CROSS JOIN usage_day u ON u.day = d.day
+JOIN scope s ON s.id = u.scope_id
+JOIN name w ON w.id = u.workgroup_id
+JOIN name c ON c.id = u.client_id
+JOIN name db ON db.id = u.database_id
+JOIN principal p ON p.id = u.principal_id;
+
 -- A local day x query shape, for the shapes that cost or ran most that day; the others together have no fingerprint.
 CREATE VIEW shape_daily AS
 SELECT
-    date(u.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     q.fingerprint AS query_fingerprint,
     iif(u.query_id = 0, '(other shapes)', coalesce(q.text, '(text not kept)')) AS query_text,
@@ -103,14 +134,14 @@ SELECT
     u.scanned_bytes,
     u.billed_bytes,
     iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd
-FROM shape_day u
-JOIN local_day d ON d.day = u.day
+FROM local_day d
+CROSS JOIN shape_day u ON u.day = d.day
 LEFT JOIN query q ON q.id = u.query_id;
 
 -- An execution that was among the 100 most expensive of its local day, or the 10 most expensive of its principal's.
 CREATE VIEW top_executions_daily AS
 SELECT
-    date(t.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     t.day_rank,
     t.principal_rank,
@@ -146,7 +177,7 @@ LEFT JOIN query q ON q.id = e.query_id;
 -- A local day x scope x workgroup x principal x error of what ended without a result. total_ms: from submission to end.
 CREATE VIEW wasted_daily AS
 SELECT
-    date(u.day * 86400, 'unixepoch') AS day,
+    date(d.day * 86400, 'unixepoch') AS day,
     d.start AS day_epoch,
     s.account_id,
     s.region,
@@ -163,8 +194,8 @@ SELECT
     u.billed_bytes,
     iif(u.unpriced = u.executions, NULL, u.cost / 1e9) AS cost_usd,
     u.total_ms
-FROM wasted_day u
-JOIN local_day d ON d.day = u.day
+FROM local_day d
+CROSS JOIN wasted_day u ON u.day = d.day
 JOIN scope s ON s.id = u.scope_id
 JOIN name w ON w.id = u.workgroup_id
 JOIN principal p ON p.id = u.principal_id;
