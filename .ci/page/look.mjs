@@ -69,6 +69,10 @@ for (const [name, path] of Object.entries(views)) {
   await phone.close();
 }
 
+const readme = await opened(views.overview, { viewport: { width: 1200, height: 1320 } });
+await readme.screenshot({ path: `${folder}/readme.png` });
+await readme.close();
+
 // Filters: what is clicked is what is shown, and can be taken away again.
 let page = await opened(views.overview);
 const before = await page.locator(".kpis strong").first().textContent();
