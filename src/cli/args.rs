@@ -114,7 +114,7 @@ pub(super) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Address and port [default: listen of [page], else 127.0.0.1:9747]; port 0 is any that is free
+    /// Address and port, of which 0 is any that is free [default: page.listen of the config, else 127.0.0.1:9747]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<std::net::SocketAddr>,
 }
