@@ -797,7 +797,8 @@ due AS (
     FROM book b JOIN coverage_hour c ON c.hour >= b.as_of - 93600 AND c.hour < b.as_of AND c.status <> 'open'
 ),
 day AS (
-    SELECT sum(u.cost) AS cost FROM book b JOIN usage_day u ON u.day = b.today
+    SELECT sum(u.cost) AS cost, sum(u.executions) AS executions, sum(u.unpriced) AS unpriced
+    FROM book b JOIN usage_day u ON u.day = b.today
 ),
 month AS (
     SELECT sum(u.executions) AS executions, sum(u.unpriced) AS unpriced, sum(u.scanned_bytes) AS scanned_bytes,
@@ -821,6 +822,8 @@ SELECT
     due.complete AS complete_hours,
     due.complete * 1.0 / nullif(due.hours, 0) AS coverage,
     date(b.today * 86400, 'unixepoch') AS today,
+    coalesce(day.executions, 0) AS today_executions,
+    coalesce(day.unpriced, 0) AS today_unpriced,
     coalesce(day.cost, 0) / 1e9 AS today_cost_usd,
     printf('%04d-%02d', b.month / 12, b.month % 12 + 1) AS month,
     coalesce(m.executions, 0) AS month_executions,

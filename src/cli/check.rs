@@ -14,7 +14,7 @@ use super::{Session, out};
 use crate::aws::{Aws, Connection};
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::config::secret::Source;
+use crate::config::secret::{Source, exposed};
 use crate::config::{ChannelConfig, PageConfig};
 use crate::domain::event::EventName;
 use crate::domain::execution::{Answer, ExecutionId};
@@ -96,6 +96,9 @@ fn page(lines: &mut Lines, config: &PageConfig) {
         return lines.add(Grade::Good, "page", "off: `run` serves none; `serve --listen` does");
     };
     match config.token.as_ref().map(|token| token.read()).transpose() {
+        Ok(Some(token)) if exposed(&token).len() < 16 => {
+            lines.add(Grade::Bad, "page", "the token is too short: `openssl rand -hex 32` makes a good one");
+        }
         Ok(Some(_)) => lines.add(Grade::Good, "page", format!("http://{address}/ for who knows the token")),
         Ok(None) => lines.add(Grade::Good, "page", format!("http://{address}/, from this machine only")),
         Err(error) => {

@@ -91,7 +91,11 @@ fn alert(
         top_principals,
         top_queries,
         coverage: reader.completeness(&finding.period, config, now)?,
-        link: config.alerts.page.as_deref().map(|page| link(page, &finding.period)),
+        link: config
+            .alerts
+            .page
+            .as_deref()
+            .map(|page| link(page, &finding.period, finding.subject, &finding.key)),
     });
     Ok(Found {
         series,
@@ -107,10 +111,25 @@ fn alert(
     })
 }
 
-/// The page's view of a period.
-fn link(page: &str, period: &Period) -> String {
+/// The page's view of a subject in a period.
+fn link(page: &str, period: &Period, subject: Subject, key: &str) -> String {
     let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    format!("{page}/?since={}&until={}", text(period.start), text(period.end))
+    let part = || form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>();
+    let (path, parameter) = match subject {
+        Subject::Execution => return format!("{page}/execution/{}", part()),
+        Subject::Query => (format!("/shape/{}", part()), ""),
+        Subject::Scope => ("/coverage".to_owned(), ""),
+        Subject::Principal => ("/principal".to_owned(), "principal"),
+        Subject::PrincipalKind => ("/".to_owned(), "kind"),
+        Subject::Team => ("/".to_owned(), "team"),
+        Subject::Workgroup => ("/".to_owned(), "workgroup"),
+        Subject::Client => ("/".to_owned(), "client"),
+        Subject::Database => ("/".to_owned(), "database"),
+        Subject::Account => ("/".to_owned(), "account"),
+        Subject::Everything => ("/".to_owned(), ""),
+    };
+    let only = if parameter.is_empty() { String::new() } else { format!("&{parameter}={}", part()) };
+    format!("{page}{path}?since={}&until={}{only}", text(period.start), text(period.end))
 }
 
 /// Makes the newest digest whose time has come, if it was not made. Returns how many are new: 0 or 1.
@@ -198,7 +217,7 @@ pub fn summed_up(
         queries: queries.iter().take(TOP).map(told).collect(),
         unattributed: sum("unattributed", unattributed),
         coverage: reader.completeness(&period, config, now)?,
-        link: config.alerts.page.as_deref().map(|page| link(page, &period)),
+        link: config.alerts.page.as_deref().map(|page| link(page, &period, Subject::Everything, "")),
         period,
     })
 }

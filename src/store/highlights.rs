@@ -12,6 +12,12 @@ const SHAPES: i64 = 100;
 const TOP: i64 = 100;
 const TOP_OF_PRINCIPAL: i64 = 10;
 
+/// The code that Athena's reason begins with: capitals and underscores up to a colon; anything else would be other
+/// people's text.
+pub(super) const ERROR: &str = "iif(substr(state_reason, 1, instr(state_reason, ':') - 1) GLOB '[A-Z]*'
+    AND substr(state_reason, 1, instr(state_reason, ':') - 1) NOT GLOB '*[^A-Z0-9_]*',
+    substr(state_reason, 1, instr(state_reason, ':') - 1), '')";
+
 const RANKED: &str = "SELECT *, row_number() OVER (ORDER BY cost DESC, id) AS dear,
     row_number() OVER (ORDER BY executions DESC, id) AS frequent FROM shape";
 
@@ -44,19 +50,15 @@ pub(super) fn build(tx: &Connection, day: i64, start: i64, end: i64) -> rusqlite
               FROM execution WHERE submitted >= ?2 AND submitted < ?3 AND before_ledger = 0 AND cost > 0)
         WHERE day_rank <= ?4 OR principal_rank <= ?5";
     tx.prepare_cached(top)?.execute([day, start, end, TOP, TOP_OF_PRINCIPAL])?;
-    let wasted = "
+    let wasted = format!("
         INSERT INTO wasted_day
-        SELECT ?1, scope_id, coalesce(workgroup_id, 0), coalesce(principal_id, 0), state,
-               -- A code is capitals and underscores up to a colon; anything else would be other people's text.
-               iif(substr(state_reason, 1, instr(state_reason, ':') - 1) GLOB '[A-Z]*'
-                   AND substr(state_reason, 1, instr(state_reason, ':') - 1) NOT GLOB '*[^A-Z0-9_]*',
-                   substr(state_reason, 1, instr(state_reason, ':') - 1), '') AS error,
+        SELECT ?1, scope_id, coalesce(workgroup_id, 0), coalesce(principal_id, 0), state, {ERROR} AS error,
                count(*), sum(cost IS NULL), sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0)),
                sum(coalesce(total_ms, 0))
         FROM execution
         WHERE submitted >= ?2 AND submitted < ?3 AND before_ledger = 0 AND state IN (4, 5)
-        GROUP BY 2, 3, 4, 5, 6";
-    tx.prepare_cached(wasted)?.execute([day, start, end]).map(drop)
+        GROUP BY 2, 3, 4, 5, 6");
+    tx.prepare_cached(&wasted)?.execute([day, start, end]).map(drop)
 }
 
 /// Builds the month again, from its days: `[first, next)` in days since 1970-01-01.

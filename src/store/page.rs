@@ -10,7 +10,7 @@ mod highlights;
 pub use book::{BookNow, Tick, Today, Traffic};
 pub use cells::{Bucket, Cell, Cells, Who};
 pub use executions::{Listed, Listing, Shape};
-pub use highlights::{TopExecution, TopShape, Wasted};
+pub use highlights::{Found, Stretch, TopExecution, TopShape, Wasted};
 
 use rusqlite::{Connection, OptionalExtension, params};
 

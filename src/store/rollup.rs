@@ -59,6 +59,8 @@ impl Store {
             let (config, judged) = (Arc::clone(&self.config), Arc::clone(&judged));
             let built = self.write(move |tx| build_some(tx, now, &config, &judged)).await?;
             if built == RolledUp::default() {
+                // Last: what reads how fresh the book is must not be told before it is so.
+                self.write(move |tx| set_meta(tx, "rolled_up_at", &epoch(now).to_string())).await?;
                 return Ok(done);
             }
             done.hours += built.hours;
@@ -71,12 +73,8 @@ impl Store {
 fn note_today(tx: &Connection, now: DateTime<Utc>, zone: Tz) -> rusqlite::Result<()> {
     let today = day::local_day(now, zone);
     let month_end = day::local_midnight(next_month(today), zone);
-    let facts = [
-        ("rolled_up_at", epoch(now)),
-        ("today", day_number(today)),
-        ("month", month_number(today)),
-        ("month_end", epoch(month_end)),
-    ];
+    let facts =
+        [("today", day_number(today)), ("month", month_number(today)), ("month_end", epoch(month_end))];
     facts.iter().try_for_each(|(key, value)| set_meta(tx, key, &value.to_string()))
 }
 

@@ -9,17 +9,19 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::pages::{Wrong, book_ends, coverage_of};
+use super::pages::{Ends, Wrong, coverage_of, ends};
 use super::view::{Query, View};
 use super::{Book, figures};
 use crate::domain::execution::ExecutionId;
 use crate::domain::usage::{Dimension, Measures};
 use crate::store::StoreError;
-use crate::store::page::{Bucket, Listed};
+use crate::store::page::{Bucket, Listed, TopShape};
 
 const LIMIT: usize = 100;
 const MOST: usize = 1_000;
-const MOST_CSV: usize = 10_000;
+/// Pages of a download, of so many rows each; and bytes of query texts after which it ends.
+const STRETCHES: usize = 10;
+const LARGEST_CSV: usize = 32 << 20;
 
 /// What went wrong, as JSON.
 pub(super) struct Refused(Wrong);
@@ -52,10 +54,40 @@ pub(super) async fn now(State(book): State<Book>) -> Answer {
     Ok(Json(json!({ "book": now, "today": today })))
 }
 
+/// What stands out: the tables of the overview.
+pub(super) async fn highlights(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
+    let asked = view.clone();
+    let (top, shapes, wasted, hours) = book
+        .read(move |reader| {
+            let (stretch, selection) = (asked.stretch(), &asked.search.selection);
+            Ok::<_, StoreError>((
+                reader.top_executions(stretch, selection, LIMIT)?,
+                reader.top_shapes(stretch, selection, LIMIT)?,
+                reader.wasted(stretch, selection)?,
+                reader.hours(asked.window, selection)?,
+            ))
+        })
+        .await?;
+    let shape = |shape: &TopShape| {
+        with(json!({ "fingerprint": shape.fingerprint, "text": shape.text }), &shape.measures)
+    };
+    Ok(Json(json!({
+        "since": view.window.start,
+        "until": view.window.end,
+        "top_executions": { "cut": top.cut, "rows": top.rows },
+        "shapes": { "cut": shapes.cut, "rows": shapes.rows.iter().map(shape).collect::<Vec<_>>() },
+        "wasted": { "cut": wasted.cut, "rows": wasted.rows },
+        // From Monday; nano-dollars of each hour of the day.
+        "weekdays": hours.map(|hours| figures::heat(&hours, zone)),
+    })))
+}
+
 pub(super) async fn usage(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
     let by = query.get("by").cloned().unwrap_or_else(|| "principal".to_owned());
-    let now = book_ends(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let (window, selection, zone) = (view.window, view.search.selection.clone(), view.zone);
     let cells = book.read(move |reader| reader.cells(window, &selection, zone)).await?;
     let lines: Vec<Value> = match by.as_str() {
@@ -122,8 +154,8 @@ fn with(mut line: Value, measures: &Measures) -> Value {
 
 pub(super) async fn queries(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
     let wanted = query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(LIMIT).clamp(1, MOST);
-    let now = book_ends(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let asked = view.clone();
     let found =
         book.read(move |reader| reader.executions(asked.window, &asked.search, asked.cursor, wanted)).await?;
@@ -141,22 +173,26 @@ pub(super) async fn queries_csv(
     State(book): State<Book>,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Refused> {
-    let now = book_ends(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let found = book
         .read(move |reader| {
-            let mut all = Vec::new();
-            let mut cursor = view.cursor;
-            while all.len() < MOST_CSV {
+            let (mut all, mut size, mut cursor) = (Vec::new(), 0, view.cursor);
+            for _ in 0..STRETCHES {
                 let page = reader.executions(view.window, &view.search, cursor, MOST)?;
+                size += page
+                    .executions
+                    .iter()
+                    .filter_map(|one| Some(one.query_text.as_ref()?.len()))
+                    .sum::<usize>();
+                // Without a match in a whole stretch, as on the page, the search goes on by hand.
+                let found = !page.executions.is_empty();
                 all.extend(page.executions);
                 cursor = page.next;
-                // One stretch without a match is looked over, as on the page.
-                if cursor.is_none() || all.is_empty() {
+                if cursor.is_none() || !found || size > LARGEST_CSV {
                     break;
                 }
             }
-            all.truncate(MOST_CSV);
             Ok::<_, StoreError>(all)
         })
         .await?;
@@ -168,7 +204,7 @@ pub(super) async fn queries_csv(
 }
 
 fn csv(found: &[Listed]) -> String {
-    const HEAD: [&str; 18] = [
+    const HEAD: [&str; 19] = [
         "execution_id",
         "account_id",
         "region",
@@ -186,6 +222,7 @@ fn csv(found: &[Listed]) -> String {
         "cost_usd",
         "total_ms",
         "query_fingerprint",
+        "before_ledger",
         "query_text",
     ];
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -212,6 +249,7 @@ fn csv(found: &[Listed]) -> String {
             cost,
             number(one.total_ms),
             one.query_fingerprint.clone().unwrap_or_default(),
+            u8::from(one.before_ledger).to_string(),
             plain(one.query_text.as_deref().unwrap_or_default()),
         ]);
     }
@@ -237,8 +275,8 @@ pub(super) async fn shape(
     Path(fingerprint): Path<String>,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Refused> {
-    let now = book_ends(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let window = view.window;
     let Some(found) = book.read(move |reader| reader.shape(&fingerprint, window)).await? else {
         return Ok(not_found("shape"));
@@ -276,10 +314,10 @@ pub(super) async fn alerts(State(book): State<Book>) -> Answer {
 }
 
 pub(super) async fn coverage(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
-    let now = book_ends(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
-    let (scopes, _) = coverage_of(&book, view.window, now).await?;
+    let Ends { now, zone, .. } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
+    let found = coverage_of(&book, view.window, now).await?;
     let scopes: BTreeMap<String, Value> =
-        scopes.into_iter().map(|(name, coverage)| (name, coverage.json())).collect();
-    Ok(Json(json!({ "since": view.window.start, "until": view.window.end, "scopes": scopes })))
+        found.scopes.into_iter().map(|(name, coverage)| (name, coverage.json())).collect();
+    Ok(Json(json!({ "since": found.looked_at.start, "until": found.looked_at.end, "scopes": scopes })))
 }

@@ -13,10 +13,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::Book;
 use super::pages;
+use super::{Book, WebError};
 use crate::config::PageConfig;
-use crate::config::secret::{SecretError, exposed};
+use crate::config::secret::{Source, exposed};
+
+/// Characters of a token.
+const SHORTEST: usize = 16;
 
 const COOKIE_NAME: &str = "athena_ledger";
 /// A day: then the token is asked for again.
@@ -35,8 +38,12 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(config: &PageConfig) -> Result<Self, SecretError> {
-        let token = config.token.as_ref().map(|token| token.read()).transpose()?;
+    pub(super) fn new(config: &PageConfig) -> Result<Self, WebError> {
+        let token = config.token.as_ref().map(Source::read).transpose().map_err(WebError::Token)?;
+        // An empty file would let everybody in, and nobody counts the tries.
+        if token.as_ref().is_some_and(|token| exposed(token).len() < SHORTEST) {
+            return Err(WebError::ShortToken);
+        }
         Ok(Self {
             hosts: config.hosts.iter().map(|host| host.to_lowercase()).collect(),
             token: token.map(|token| hash(exposed(&token))),
@@ -94,24 +101,36 @@ pub(super) async fn token(State(book): State<Book>, request: Request, next: Next
         let said = "a token is needed: Authorization: Bearer ...\n";
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Bearer")], said).into_response();
     }
-    pages::asked_for_token(StatusCode::UNAUTHORIZED, false)
+    let to = request.uri().path_and_query().map_or("/", |to| to.as_str());
+    pages::asked_for_token(StatusCode::UNAUTHORIZED, false, way_back(to))
 }
 
 #[derive(serde::Deserialize)]
 pub(super) struct Login {
     token: String,
+    #[serde(default)]
+    to: String,
+}
+
+/// A path of ours, and nothing a browser could take for another site.
+fn way_back(to: &str) -> &str {
+    let ours = to.starts_with('/')
+        && !to.starts_with("//")
+        && to.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if ours { to } else { "/" }
 }
 
 pub(super) async fn login(State(book): State<Book>, Form(login): Form<Login>) -> Response {
     match book.guard.token {
         Some(token) if hash(login.token.trim()) == token => {
             let cookie = format!(
-                "{COOKIE_NAME}={}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Strict",
+                "{COOKIE_NAME}={}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax",
                 session(&token)
             );
-            (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie.as_str()), (LOCATION, "/")]).into_response()
+            let to = way_back(&login.to);
+            (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie.as_str()), (LOCATION, to)]).into_response()
         }
-        Some(_) => pages::asked_for_token(StatusCode::UNAUTHORIZED, true),
+        Some(_) => pages::asked_for_token(StatusCode::UNAUTHORIZED, true, way_back(&login.to)),
         None => (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response(),
     }
 }

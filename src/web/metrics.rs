@@ -70,6 +70,7 @@ fn read(reader: &Reader, zone: chrono_tz::Tz) -> Result<Told, StoreError> {
     let now = reader.now()?;
     let today = match &now {
         Some(now) => {
+            let zone = now.timezone.parse().unwrap_or(zone);
             let date = crate::domain::day::local_day(now.as_of, zone);
             let start = crate::domain::day::local_midnight(date, zone);
             let end = crate::domain::day::local_midnight(date + chrono::TimeDelta::days(1), zone);

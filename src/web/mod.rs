@@ -16,11 +16,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
@@ -36,7 +38,14 @@ pub(crate) struct Book {
     config: Arc<Config>,
     clock: Clock,
     guard: Arc<guard::Guard>,
+    /// Requests that read at the same time: the collector beside them needs its part of the machine.
+    looks: Arc<Semaphore>,
 }
+
+/// More wait for their turn.
+const AT_ONCE: usize = 4;
+/// Answers under way get this long after the stop signal.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 impl Book {
     /// Runs `read` beside the runtime's thread, with the file open for reading.
@@ -45,6 +54,8 @@ impl Book {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
+        // Never closed: an error would mean that there are no turns any more.
+        let _turn = self.looks.acquire().await.ok();
         let path = self.path.clone();
         let opened = self.path.clone();
         match tokio::task::spawn_blocking(move || read(&Reader::open(&opened)?)).await {
@@ -61,6 +72,8 @@ pub enum WebError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("the page's token cannot be read")]
     Token(#[source] SecretError),
+    #[error("the page's token is too short: it has fewer than 16 characters")]
+    ShortToken,
     #[error("the page stopped")]
     Stopped(#[source] io::Error),
 }
@@ -75,6 +88,7 @@ impl WebError {
             ),
             Self::Listen { .. } => Some("choose another address with --listen or [page] listen".to_owned()),
             Self::Token(_) => Some("set the variable or file that token_env or token_file names".to_owned()),
+            Self::ShortToken => Some("make one with `openssl rand -hex 32`".to_owned()),
             Self::Stopped(_) => None,
         }
     }
@@ -91,11 +105,12 @@ pub struct Page {
 impl Page {
     /// Takes the address. Port 0 is any that is free.
     pub async fn listen(config: Arc<Config>, clock: Clock, address: SocketAddr) -> Result<Self, WebError> {
-        let guard = Arc::new(guard::Guard::new(&config.page).map_err(WebError::Token)?);
+        let guard = Arc::new(guard::Guard::new(&config.page)?);
         let failed = |source| WebError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let book = Book { path: config.store.path.clone(), config, clock, guard };
+        let looks = Arc::new(Semaphore::new(AT_ONCE));
+        let book = Book { path: config.store.path.clone(), config, clock, guard, looks };
         Ok(Self { listener, router: router(book), address })
     }
 
@@ -106,10 +121,17 @@ impl Page {
 
     /// Serves until `stop`, then lets the answers under way finish.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), WebError> {
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-            .map_err(WebError::Stopped)
+        let served =
+            axum::serve(self.listener, self.router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        // A request that was begun and never ended must not hold the process.
+        let patience = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            ended = served.into_future() => ended.map_err(WebError::Stopped),
+            () = patience => Ok(()),
+        }
     }
 }
 
@@ -126,6 +148,7 @@ fn router(book: Book) -> Router {
         .route("/api", get(pages::api))
         .route("/api/now", get(api::now))
         .route("/api/usage", get(api::usage))
+        .route("/api/highlights", get(api::highlights))
         .route("/api/queries", get(api::queries))
         .route("/api/executions/{id}", get(api::execution))
         .route("/api/shapes/{fingerprint}", get(api::shape))

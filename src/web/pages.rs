@@ -16,17 +16,12 @@ use super::view::{Query, View, path};
 use crate::report::{bytes, printable, shortened, thousands};
 use crate::store::StoreError;
 use crate::store::page::Listed;
-use chrome::{Fresh, Kpi, Span, fresh};
+use chrome::{Fresh, Kpi, Span};
 use tables::Row;
 
-pub(super) use chrome::coverage as coverage_of;
+pub(super) use chrome::{Ends, coverage as coverage_of, ends};
 pub(super) use execution::execution;
 pub(super) use overview::{overview, principal};
-
-/// Where the book ends: spans that name no end end there.
-pub(super) async fn book_ends(book: &Book) -> Result<chrono::DateTime<chrono::Utc>, Wrong> {
-    Ok(fresh(book).await?.0)
-}
 
 /// Executions on one page of a list.
 const A_PAGE: usize = 50;
@@ -100,16 +95,18 @@ pub(super) async fn nothing() -> Response {
 
 #[derive(Template)]
 #[template(path = "login.html")]
-struct LoginPage {
+struct LoginPage<'a> {
     wrong: bool,
+    /// Where the reader wanted to go.
+    to: &'a str,
 }
 
 pub(super) async fn login() -> Response {
-    asked_for_token(StatusCode::OK, false)
+    asked_for_token(StatusCode::OK, false, "/")
 }
 
-pub(super) fn asked_for_token(status: StatusCode, wrong: bool) -> Response {
-    match (LoginPage { wrong }).render() {
+pub(super) fn asked_for_token(status: StatusCode, wrong: bool, to: &str) -> Response {
+    match (LoginPage { wrong, to }).render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(_) => status.into_response(),
     }
@@ -152,8 +149,8 @@ struct QueryRow {
 }
 
 pub(super) async fn queries(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
-    let (now, state) = fresh(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, fresh: state } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let asked = view.clone();
     let listing =
         book.read(move |reader| reader.executions(asked.window, &asked.search, asked.cursor, A_PAGE)).await?;
@@ -165,7 +162,11 @@ pub(super) async fn queries(State(book): State<Book>, Parameters(query): Paramet
         principal: printable(&one.principal),
         client: printable(&one.client),
         place: [&one.workgroup, &one.database].map(|text| printable(text)).join(" / "),
-        state: one.state.clone(),
+        state: if one.before_ledger {
+            format!("{}, before the book: in no total", one.state)
+        } else {
+            one.state.clone()
+        },
         scanned: one.scanned_bytes.map_or_else(|| "–".to_owned(), bytes),
         cost: price(one.cost_nano_usd),
         text: query_text(one.query_text.as_deref()),
@@ -209,8 +210,8 @@ pub(super) async fn shape(
     Path(fingerprint): Path<String>,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Wrong> {
-    let (now, state) = fresh(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, fresh: state } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let window = view.window;
     let wanted = fingerprint.clone();
     let Some(found) = book.read(move |reader| reader.shape(&wanted, window)).await? else {
@@ -218,14 +219,14 @@ pub(super) async fn shape(
         return Ok(message(StatusCode::NOT_FOUND, "No such shape", &text, ""));
     };
     let measures = found.measures;
-    let each = i64::try_from(measures.executions.max(1)).map_or(0, |count| measures.cost / count);
-    let note = if found.cut { "of the executions looked at; there are more" } else { "" };
+    let note = if found.cut { "of 100,000 executions of 1,000 texts at most: there are more" } else { "" };
+    let texts = if found.texts > 1_000 { "over 1,000".to_owned() } else { thousands(found.texts) };
     let kpis = vec![
         Kpi::new("Cost", money(&measures), note),
-        Kpi::new("Each", price(Some(each)), "on average"),
+        Kpi::new("Each", price(each(&measures)), "on average"),
         Kpi::new("Executions", thousands(measures.executions), &failed(&measures)),
         Kpi::new("Scanned", bytes(measures.scanned_bytes), ""),
-        Kpi::new("Texts", thousands(found.texts), "that differ in literals only"),
+        Kpi::new("Texts", texts, "that differ in literals only"),
     ];
     let row = |(key, name, measures): &(String, String, _)| {
         Row::new(printable(name), view.link("/principal", &[("principal", key)]), measures, 0)
@@ -233,7 +234,8 @@ pub(super) async fn shape(
     let path = path("/shape/", &found.fingerprint);
     let page = ShapePage {
         state,
-        span: Span::new(&view, &path, now),
+        // Who runs it is told of everybody.
+        span: Span { chips: Vec::new(), ..Span::new(&view, &path, now) },
         kpis,
         text: found.text.clone().unwrap_or_else(|| "(text not kept)".to_owned()),
         principals: found.principals.iter().take(A_PAGE).map(row).collect(),
@@ -241,6 +243,12 @@ pub(super) async fn shape(
         fingerprint: found.fingerprint,
     };
     Ok(Html(page.render()?).into_response())
+}
+
+/// The average cost of the priced ones.
+fn each(measures: &crate::domain::usage::Measures) -> Option<i64> {
+    let priced = i64::try_from(measures.executions.saturating_sub(measures.unpriced)).ok()?;
+    measures.cost.checked_div(priced)
 }
 
 fn failed(measures: &crate::domain::usage::Measures) -> String {
@@ -281,6 +289,8 @@ pub(super) async fn alerts(State(book): State<Book>) -> Answer {
 struct CoveragePage {
     state: Fresh,
     span: Span,
+    /// Where the look began, if not at the span's beginning.
+    cut: String,
     scopes: Vec<ScopeCoverage>,
     ticks: Vec<[String; 7]>,
 }
@@ -292,11 +302,13 @@ struct ScopeCoverage {
 }
 
 pub(super) async fn coverage(State(book): State<Book>, Parameters(query): Parameters<Query>) -> Answer {
-    let (now, state) = fresh(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
-    let (found, ticks) = coverage_of(&book, view.window, now).await?;
+    let Ends { now, zone, fresh: state } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
+    let found = coverage_of(&book, view.window, now).await?;
     let at = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M").to_string();
-    let scopes = found.into_iter().map(|(name, coverage)| ScopeCoverage {
+    let since = at(found.looked_at.start);
+    let cut = if found.looked_at.start > view.window.start { since } else { String::new() };
+    let scopes = found.scopes.into_iter().map(|(name, coverage)| ScopeCoverage {
         text: coverage.text().lines().next().unwrap_or_default().to_owned(),
         missing: coverage
             .spans()
@@ -307,7 +319,7 @@ pub(super) async fn coverage(State(book): State<Book>, Parameters(query): Parame
             .collect(),
         name,
     });
-    let ticks = ticks.iter().map(|tick| {
+    let ticks = found.ticks.iter().map(|tick| {
         [
             at(tick.began_at),
             duration(tick.elapsed_ms),
@@ -321,6 +333,7 @@ pub(super) async fn coverage(State(book): State<Book>, Parameters(query): Parame
     let page = CoveragePage {
         state,
         span: Span::new(&view, "/coverage", now),
+        cut,
         scopes: scopes.collect(),
         ticks: ticks.collect(),
     };

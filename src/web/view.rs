@@ -9,6 +9,7 @@ use crate::config::time::{NoInstant, parse_instant};
 use crate::domain::day::{local_day, local_midnight};
 use crate::domain::selection::{Search, Selection};
 use crate::domain::window::Window;
+use crate::store::page::Stretch;
 
 /// The parameters of a URL, by name.
 pub(super) type Query = BTreeMap<String, String>;
@@ -40,10 +41,12 @@ impl View {
         let end_of_today = local_midnight(today + TimeDelta::days(1), zone);
         let until = match given("until") {
             // A date includes its day: people mean it so.
-            Some(text) => match text.parse::<NaiveDate>() {
-                Ok(date) => local_midnight(date + TimeDelta::days(1), zone),
-                Err(_) => parse_instant(text, now, zone)?,
-            },
+            Some(text) => {
+                // First, because it refuses years of which there are no days around.
+                let at = parse_instant(text, now, zone)?;
+                let date = text.parse::<NaiveDate>().ok();
+                date.map_or(at, |date| local_midnight(date + TimeDelta::days(1), zone))
+            }
             None => end_of_today,
         };
         let since = match given("since") {
@@ -73,6 +76,14 @@ impl View {
             Some((at.parse().ok()?, row.parse().ok()?))
         });
         Ok(Self { window, search, cursor, zone, query })
+    }
+
+    /// The span, and its local days if it is made of whole ones.
+    pub(super) fn stretch(&self) -> Stretch {
+        let (first, last) = self.days();
+        let whole = local_midnight(first, self.zone) == self.window.start
+            && local_midnight(last + TimeDelta::days(1), self.zone) == self.window.end;
+        Stretch { window: self.window, days: whole.then_some((first, last)) }
     }
 
     /// The first and the last local day that the span touches.

@@ -278,7 +278,13 @@ async fn every_kind_of_rule_finds_what_it_is_for() {
     let messages = book.reader().messages(9).expect("messages");
     let all = serde_json::to_string(&messages).expect("JSON");
     assert!(!all.contains("jane"), "literals stay at home: {all}");
-    assert!(all.contains("https://ledger.example/?since=2026-11-21T12:00:00Z"), "{all}");
+    for link in [
+        "https://ledger.example/shape/",
+        "https://ledger.example/execution/",
+        "https://ledger.example/principal?since=2026-11-21T00:00:00Z&until=2026-11-22T00:00:00Z&principal=arn%3Aaws%3Aiam%3A%3A",
+    ] {
+        assert!(all.contains(link), "{link} is not in {all}");
+    }
     // Five hours without a word from CloudTrail.
     book.world.set_faults(athena_ledger::simulator::Faults {
         denied: vec!["cloudtrail:LookupEvents".to_owned()],

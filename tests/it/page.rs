@@ -155,6 +155,19 @@ async fn the_numbers_are_those_of_the_report() {
     assert!(page.contains("$15.00+"), "something of it is not priced");
     let (status, _) = shown.get("/api/executions/no-such-id").await;
     assert_eq!(status, 404);
+    // An hour, as an alert links to it: nothing around it is told of.
+    let hour = "since=2026-11-21T10:30:00Z&until=2026-11-21T10:45:00Z";
+    let some = shown.json(&format!("/api/highlights?{hour}")).await;
+    assert_eq!(some["top_executions"]["rows"].as_array().map(Vec::len), Some(2), "{some}");
+    assert_eq!(some["wasted"]["rows"].as_array().map(Vec::len), Some(0), "{some}");
+    let all = shown.json("/api/highlights").await;
+    assert_eq!(all["wasted"]["rows"][0]["executions"], 1);
+    for odd in
+        ["/?until=%2B262142-12-31", "/?until=-262143-01-01", "/?since=9999-12-31", "/queries?before=x-y"]
+    {
+        let (status, _) = shown.get(odd).await;
+        assert!(status == 400 || status == 200, "{odd}: {status}");
+    }
     let (status, said) = shown.get("/?since=yesterday-ish").await;
     assert!(status == 400 && said.contains("is no time"), "{said}");
 }
@@ -225,6 +238,16 @@ async fn other_names_and_strangers_are_refused() {
         assert_eq!(wrong.status(), 401, "{path}");
     }
     assert_ne!(guarded.get("/healthz").await.0, 401, "a load balancer has no token, and learns nothing");
+    let short = book.folder().join("short");
+    std::fs::write(&short, "\n").expect("written");
+    let mut config = book.config.clone();
+    config.page.token = Some(Source::File(short));
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    Page::listen(Arc::new(config), book.clock.clone(), any)
+        .await
+        .expect_err("an empty token lets everybody in");
+    let (_, asked) = guarded.get("/principal?principal=x&since=7d").await;
+    assert!(asked.contains("/principal?principal=x&#38;since=7d"), "it leads back: {asked}");
     let login = |token: &str| {
         guarded
             .client
@@ -236,9 +259,15 @@ async fn other_names_and_strangers_are_refused() {
     let answer = login("a+long+token+of+the+page").send().await.expect("answered");
     let cookie = answer.headers()["set-cookie"].to_str().expect("text").to_owned();
     assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("token"),
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && !cookie.contains("token"),
         "{cookie}"
     );
+    for (to, location) in
+        [("/queries%3Fq%3Dx", "/queries?q=x"), ("//evil.example", "/"), ("/%5Cevil.example", "/")]
+    {
+        let answer = login(&format!("a+long+token+of+the+page&to={to}")).send().await.expect("answered");
+        assert_eq!(answer.headers()["location"], location, "{to}");
+    }
     let cookie = cookie.split(';').next().expect("a value").to_owned();
     let answer = guarded.request("/").header("cookie", cookie).send().await.expect("answered");
     assert_eq!(answer.status(), 200);

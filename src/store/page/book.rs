@@ -21,8 +21,11 @@ pub struct BookNow {
     pub complete_hours: u64,
     /// Local.
     pub today: String,
+    pub today_executions: u64,
+    pub today_unpriced: u64,
     pub today_cost_usd: f64,
     pub month: String,
+    pub month_executions: u64,
     pub month_unpriced: u64,
     pub month_scanned_bytes: u64,
     pub month_cost_usd: f64,
@@ -89,7 +92,8 @@ impl Reader {
     /// `None` before the first rollup.
     pub fn now(&self) -> Result<Option<BookNow>, StoreError> {
         let sql = "SELECT as_of_epoch, timezone, walked_to_epoch, due_hours, complete_hours, today, today_cost_usd, month,
-                          month_unpriced, month_scanned_bytes, month_cost_usd, month_unattributed_usd, month_forecast_usd
+                          month_unpriced, month_scanned_bytes, month_cost_usd, month_unattributed_usd, month_forecast_usd,
+                          today_executions, today_unpriced, month_executions
                    FROM ledger_now";
         let read = || {
             let mut select = self.connection.prepare_cached(sql)?;
@@ -108,6 +112,9 @@ impl Reader {
                     month_cost_usd: row.get(10)?,
                     month_unattributed_usd: row.get(11)?,
                     month_forecast_usd: row.get(12)?,
+                    today_executions: unsigned(row.get(13)?),
+                    today_unpriced: unsigned(row.get(14)?),
+                    month_executions: unsigned(row.get(15)?),
                 })
             });
             row.optional()

@@ -48,6 +48,9 @@ pub struct Cell {
     pub measures: Measures,
 }
 
+/// Totals of UTC hours.
+pub type Hours = Vec<(DateTime<Utc>, Measures)>;
+
 /// Usage of a span.
 #[derive(Clone, Debug, Default)]
 pub struct Cells {
@@ -122,12 +125,12 @@ impl Reader {
         labelled(&self.connection, cells)
     }
 
-    /// Totals of each UTC hour of `window` that has any, oldest first.
-    pub fn hours(
-        &self,
-        window: Window,
-        selection: &Selection,
-    ) -> Result<Vec<(DateTime<Utc>, Measures)>, StoreError> {
+    /// Totals of each UTC hour of `window` that has any, oldest first. `None` for a selection of a client or database,
+    /// which no rollup of hours tells.
+    pub fn hours(&self, window: Window, selection: &Selection) -> Result<Option<Hours>, StoreError> {
+        if selection.client.is_some() || selection.database.is_some() {
+            return Ok(None);
+        }
         let read = || {
             let Some(only) = condition(&self.connection, selection)? else { return Ok(Vec::new()) };
             // Without a principal or workgroup the hours' own totals tell, a row each.
@@ -146,7 +149,7 @@ impl Reader {
             })?;
             rows.collect()
         };
-        read().map_err(|source| self.sqlite(source))
+        read().map(Some).map_err(|source| self.sqlite(source))
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Listed {
     pub total_ms: Option<u64>,
     pub query_fingerprint: Option<String>,
     pub query_text: Option<String>,
+    /// Submitted before the book begins: in no total.
+    pub before_ledger: bool,
 }
 
 /// A page of executions, newest first.
@@ -52,9 +54,9 @@ pub struct Listing {
 pub struct Shape {
     pub fingerprint: String,
     pub text: Option<String>,
-    /// Different texts of the shape that are stored.
+    /// Different texts of the shape that are stored; 1,001 stands for more.
     pub texts: u64,
-    /// Of the newest executions of it that may be looked at.
+    /// Of those executions of it that may be looked at.
     pub measures: Measures,
     /// There were more than may be looked at.
     pub cut: bool,
@@ -85,7 +87,9 @@ impl Reader {
         let Some(only) = condition(&self.connection, &search.selection)? else {
             return Ok(Listing::default());
         };
-        let (before, row) = cursor.unwrap_or((epoch(window.end), i64::MAX));
+        // The end itself is outside, whatever a cursor says.
+        let end = (epoch(window.end), i64::MIN);
+        let (before, row) = cursor.map_or(end, |cursor| cursor.min(end));
         // Most searches are answered by one index: of the shape, of the one principal, or of time.
         let principal = search.selection.principal.is_some();
         let indexed = match (&search.shape, principal) {
@@ -95,7 +99,7 @@ impl Reader {
         };
         let only = if principal { super::indexed(&only) } else { only };
         let shape = match &search.shape {
-            Some(_) => "AND query_id IN (SELECT id FROM query WHERE fingerprint = ?5)",
+            Some(_) => "AND query_id IN (SELECT id FROM query WHERE fingerprint = ?5 LIMIT 1000)",
             None => "AND ?5 IS NULL",
         };
         let text = match &search.text {
@@ -125,7 +129,7 @@ impl Reader {
             "SELECT e.submitted, e.id, e.execution_id, s.account_id, s.region, datetime(e.submitted, 'unixepoch'), p.name,
                     p.key, p.kind, coalesce(c.value, ''), coalesce(w.value, ''), coalesce(d.value, ''), e.status,
                     e.state, e.state_reason, e.scanned_bytes, e.billed_bytes, e.billing_rule, e.cost, e.total_ms,
-                    q.fingerprint, q.text
+                    q.fingerprint, q.text, e.before_ledger
              FROM (SELECT * FROM ({looked_at}) e WHERE 1 {rest} {state} {text}
                    ORDER BY submitted DESC, id DESC LIMIT ?4) e
              JOIN scope s ON s.id = e.scope_id JOIN principal p ON p.id = coalesce(e.principal_id, 0)
@@ -157,7 +161,8 @@ impl Reader {
     /// A query shape, if the book knows it.
     pub fn shape(&self, fingerprint: &str, window: Window) -> Result<Option<Shape>, StoreError> {
         let read = || {
-            let sql = "SELECT count(*), max(text) FROM query WHERE fingerprint = ?1";
+            let sql = "SELECT count(*), (SELECT text FROM query WHERE fingerprint = ?1 AND text IS NOT NULL LIMIT 1)
+                       FROM (SELECT 1 FROM query WHERE fingerprint = ?1 LIMIT 1001)";
             let (texts, text): (i64, Option<String>) = self
                 .connection
                 .prepare_cached(sql)?
@@ -169,9 +174,9 @@ impl Reader {
                 "SELECT p.key, p.name, x.* FROM (
                      SELECT coalesce(principal_id, 0) AS principal, {MEASURES} FROM (
                          SELECT * FROM execution INDEXED BY execution_query
-                         WHERE query_id IN (SELECT id FROM query WHERE fingerprint = ?1)
+                         WHERE query_id IN (SELECT id FROM query WHERE fingerprint = ?1 LIMIT 1000)
                              AND submitted >= ?2 AND submitted < ?3 AND before_ledger = 0
-                         ORDER BY submitted DESC LIMIT {LOOKED_AT})
+                         LIMIT {LOOKED_AT})
                      GROUP BY 1) x
                  JOIN principal p ON p.id = x.principal ORDER BY x.cost DESC, x.executions DESC"
             );
@@ -187,7 +192,7 @@ impl Reader {
                 fingerprint: fingerprint.to_owned(),
                 text,
                 texts: unsigned(texts),
-                cut: total.executions >= LOOKED_AT.unsigned_abs(),
+                cut: texts > 1_000 || total.executions >= LOOKED_AT.unsigned_abs(),
                 measures: total,
                 principals,
             }))
@@ -237,5 +242,6 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         total_ms: row.get::<_, Option<i64>>(19)?.map(unsigned),
         query_fingerprint: row.get(20)?,
         query_text: row.get(21)?,
+        before_ledger: row.get(22)?,
     })
 }

@@ -1,15 +1,41 @@
-//! What stands out in a span of local days: expensive executions, shapes, what ended without a result.
+//! What stands out in a span: expensive executions, shapes, what ended without a result.
+//!
+//! Whole local days are answered by their rollups; anything else by the newest executions that may be looked at, and
+//! the answer says when there were more.
 
 use chrono::NaiveDate;
-use rusqlite::{Row, params};
+use rusqlite::Row;
 
 use super::{LOOKED_AT, condition, indexed};
 use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
+use crate::domain::window::Window;
+use crate::store::highlights::ERROR;
 use crate::store::sums::{MEASURES, SUMS, day_number, measures, months_and_days};
-use crate::store::{Reader, StoreError, unsigned};
+use crate::store::{Reader, StoreError, epoch, unsigned};
 
-/// An execution among the most expensive of its local day.
+/// A span, and the local days that make it up if they do so exactly.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    pub window: Window,
+    /// The first and the last.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+}
+
+/// Rows, and whether there was more than may be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<T> {
+    pub rows: Vec<T>,
+    pub cut: bool,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), cut: false }
+    }
+}
+
+/// An execution among the most expensive ones.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TopExecution {
     pub execution_id: String,
@@ -49,38 +75,30 @@ pub struct Wasted {
 }
 
 impl Reader {
-    /// The most expensive executions from one local day to another, both included. A selection of a principal is
-    /// answered from the ten of each of its days, any other from the hundred of each day.
+    /// The most expensive executions. Of whole days with a selection: from the ten of each of a principal's days, or
+    /// from the hundred of each day.
     pub fn top_executions(
         &self,
-        days: (NaiveDate, NaiveDate),
+        stretch: Stretch,
         selection: &Selection,
         limit: usize,
-    ) -> Result<Vec<TopExecution>, StoreError> {
+    ) -> Result<Found<TopExecution>, StoreError> {
         let read = || {
-            let Some(only) = condition(&self.connection, selection)? else { return Ok(Vec::new()) };
-            // A span's first n are among the first n of its days.
-            let whose = match &selection.principal {
-                Some(_) => "t.principal_id = (SELECT id FROM principal WHERE key = ?4)".to_owned(),
-                None if selection.is_everything() => {
-                    format!("t.day_rank <= {} AND ?4 IS NULL", limit.min(100))
+            let Some(only) = condition(&self.connection, selection)? else { return Ok(Found::default()) };
+            let (top, cut) = match stretch.days {
+                Some(days) => (top_of_days(days, selection, &only, limit), false),
+                None => {
+                    let newest = self.newest(stretch.window, selection, &only)?;
+                    let top = format!(
+                        "SELECT id AS execution, cost FROM ({}) WHERE before_ledger = 0 AND cost > 0 AND ?1 IS ?1 {only}
+                         ORDER BY cost DESC LIMIT {limit}",
+                        newest.sql
+                    );
+                    (top, newest.cut)
                 }
-                None => "t.day_rank <= 100 AND ?4 IS NULL".to_owned(),
-            };
-            let filter = if selection.is_everything() {
-                String::new()
-            } else {
-                format!(
-                    "AND EXISTS (SELECT 1 FROM execution e WHERE e.id = t.execution {})",
-                    qualified(&only)
-                )
             };
             let sql = format!(
-                "WITH top AS (
-                     SELECT t.execution, t.cost FROM top_day t
-                     WHERE t.day BETWEEN ?1 AND ?2 AND {whose} {filter}
-                     ORDER BY t.cost DESC LIMIT ?3
-                 )
+                "WITH top AS ({top})
                  SELECT e.execution_id, datetime(e.submitted, 'unixepoch'), p.name, p.key, coalesce(w.value, ''),
                         CASE e.state WHEN 3 THEN 'SUCCEEDED' WHEN 4 THEN 'FAILED' ELSE 'CANCELLED' END,
                         e.scanned_bytes, top.cost, q.fingerprint, q.text
@@ -89,10 +107,8 @@ impl Reader {
                  LEFT JOIN name w ON w.id = e.workgroup_id LEFT JOIN query q ON q.id = e.query_id
                  ORDER BY top.cost DESC"
             );
-            let mut select = self.connection.prepare_cached(&sql)?;
-            let (first, last, most) = (day_number(days.0), day_number(days.1), limit as i64);
-            let key = params![first, last, most, selection.principal];
-            let rows = select.query_map(key, |row| {
+            let mut select = self.connection.prepare(&sql)?;
+            let rows = select.query_map([&selection.principal], |row| {
                 Ok(TopExecution {
                     execution_id: row.get(0)?,
                     started_at: row.get(1)?,
@@ -106,82 +122,81 @@ impl Reader {
                     query_text: row.get(9)?,
                 })
             })?;
-            rows.collect()
+            Ok(Found { rows: rows.collect::<rusqlite::Result<_>>()?, cut })
         };
         read().map_err(|source| self.sqlite(source))
     }
 
-    /// Shapes from one local day to another, both included, by cost. With a selection, of the newest executions that
-    /// may be looked at only; `true` then tells that there were more.
+    /// Shapes by cost.
     pub fn top_shapes(
         &self,
-        days: (NaiveDate, NaiveDate),
+        stretch: Stretch,
         selection: &Selection,
         limit: usize,
-    ) -> Result<(Vec<TopShape>, bool), StoreError> {
+    ) -> Result<Found<TopShape>, StoreError> {
         let read = || {
-            let Some(only) = condition(&self.connection, selection)? else { return Ok((Vec::new(), false)) };
-            let key = params![day_number(days.0), day_number(days.1)];
-            let shape = |row: &Row<'_>| {
-                let fingerprint: Option<String> = row.get(0)?;
-                Ok(TopShape { fingerprint, text: row.get(1)?, measures: measures(row, 2)? })
+            let Some(only) = condition(&self.connection, selection)? else { return Ok(Found::default()) };
+            let (shapes, cut) = match stretch.days.filter(|_| selection.is_everything()) {
+                // One more: the others together.
+                Some(days) => (
+                    format!(
+                        "SELECT query_id AS id, {SUMS} FROM ({}) GROUP BY 1 ORDER BY cost DESC LIMIT {}",
+                        pieces(days, "shape"),
+                        limit + 1
+                    ),
+                    false,
+                ),
+                None => {
+                    let newest = self.newest(stretch.window, selection, &only)?;
+                    let shapes = format!(
+                        "SELECT min(q.id) AS id, {SUMS} FROM (
+                             SELECT coalesce(query_id, 0) AS text, {MEASURES} FROM ({}) WHERE before_ledger = 0 {only}
+                             GROUP BY 1) t
+                         JOIN query q ON q.id = t.text GROUP BY q.fingerprint ORDER BY cost DESC LIMIT {limit}",
+                        newest.sql
+                    );
+                    (shapes, newest.cut)
+                }
             };
-            let names = "SELECT q.fingerprint, q.text, s.* FROM shapes s LEFT JOIN query q ON q.id = s.id";
-            if selection.is_everything() {
-                let pieces = pieces(days, "shape");
-                let sql = format!(
-                    "WITH shapes AS (SELECT query_id AS id, {SUMS} FROM ({pieces}) GROUP BY 1 ORDER BY cost DESC LIMIT {})
-                     {} ORDER BY s.cost DESC",
-                    limit + 1,
-                    names.replace("s.*", SUM_COLUMNS)
-                );
-                let mut select = self.connection.prepare_cached(&sql)?;
-                let shapes = select.query_map([], shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
-                return Ok((shapes, false));
-            }
-            // The newest that may be looked at: of the one principal, or of all.
-            let of_days = "submitted >= (SELECT min(start) FROM local_day WHERE day BETWEEN ?1 AND ?2)
-                AND submitted < (SELECT max(end) FROM local_day WHERE day BETWEEN ?1 AND ?2)";
-            let (index, whose) = match &selection.principal {
-                Some(_) => ("execution_principal", indexed(&only)),
-                None => ("execution_submitted", String::new()),
-            };
-            let newest =
-                format!("FROM execution INDEXED BY {index} WHERE {of_days} {whose} ORDER BY submitted DESC");
-            let looked_at = format!("SELECT * {newest} LIMIT {LOOKED_AT}");
             let sql = format!(
-                "WITH texts AS (SELECT coalesce(query_id, 0) AS text, {MEASURES} FROM ({looked_at})
-                             WHERE before_ledger = 0 {only} GROUP BY 1),
-                 shapes AS (SELECT min(q.id) AS id, {SUMS} FROM texts JOIN query q ON q.id = texts.text
-                            GROUP BY q.fingerprint ORDER BY cost DESC LIMIT {limit})
-                 {} ORDER BY s.cost DESC",
-                names.replace("s.*", SUM_COLUMNS)
+                "WITH shapes AS ({shapes})
+                 SELECT q.fingerprint, q.text, {SUM_COLUMNS} FROM shapes s LEFT JOIN query q ON q.id = s.id
+                 ORDER BY s.cost DESC"
             );
-            let mut select = self.connection.prepare_cached(&sql)?;
-            let shapes = select.query_map(key, shape)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            let more = format!("SELECT 1 {newest} LIMIT 1 OFFSET {LOOKED_AT}");
-            let more = self.connection.prepare_cached(&more)?.exists(key)?;
-            Ok((shapes, more))
+            let mut select = self.connection.prepare(&sql)?;
+            let rows = select.query_map([], |row: &Row<'_>| {
+                Ok(TopShape { fingerprint: row.get(0)?, text: row.get(1)?, measures: measures(row, 2)? })
+            })?;
+            Ok(Found { rows: rows.collect::<rusqlite::Result<_>>()?, cut })
         };
         read().map_err(|source| self.sqlite(source))
     }
 
-    /// What ended without a result from one local day to another, both included; clients and databases are not told.
-    pub fn wasted(
-        &self,
-        days: (NaiveDate, NaiveDate),
-        selection: &Selection,
-    ) -> Result<Vec<Wasted>, StoreError> {
+    /// What ended without a result, by error.
+    pub fn wasted(&self, stretch: Stretch, selection: &Selection) -> Result<Found<Wasted>, StoreError> {
         let read = || {
-            let selection = Selection { client: None, database: None, ..selection.clone() };
-            let Some(only) = condition(&self.connection, &selection)? else { return Ok(Vec::new()) };
+            let Some(only) = condition(&self.connection, selection)? else { return Ok(Found::default()) };
+            let told = selection.client.is_none() && selection.database.is_none();
+            let (pieces, cut) = match stretch.days.filter(|_| told) {
+                Some(days) => (format!("SELECT * FROM ({}) WHERE 1 {only}", pieces(days, "wasted")), false),
+                None => {
+                    let newest = self.newest(stretch.window, selection, &only)?;
+                    let pieces = format!(
+                        "SELECT state, {ERROR} AS error, 1 AS executions, cost IS NULL AS unpriced,
+                                coalesce(scanned_bytes, 0) AS scanned_bytes, coalesce(cost, 0) AS cost,
+                                coalesce(total_ms, 0) AS total_ms
+                         FROM ({}) WHERE before_ledger = 0 AND state IN (4, 5) {only}",
+                        newest.sql
+                    );
+                    (pieces, newest.cut)
+                }
+            };
             let sql = format!(
                 "SELECT iif(state = 4, 'FAILED', 'CANCELLED'), error, sum(executions), sum(unpriced), sum(scanned_bytes),
                         sum(cost), sum(total_ms)
-                 FROM ({}) WHERE 1 {only} GROUP BY state, error ORDER BY 3 DESC, 1, 2 LIMIT 50",
-                pieces(days, "wasted")
+                 FROM ({pieces}) GROUP BY state, error ORDER BY 3 DESC, 1, 2 LIMIT 50"
             );
-            let mut select = self.connection.prepare_cached(&sql)?;
+            let mut select = self.connection.prepare(&sql)?;
             let rows = select.query_map([], |row| {
                 Ok(Wasted {
                     state: row.get(0)?,
@@ -193,10 +208,51 @@ impl Reader {
                     total_ms: unsigned(row.get(6)?),
                 })
             })?;
-            rows.collect()
+            Ok(Found { rows: rows.collect::<rusqlite::Result<_>>()?, cut })
         };
         read().map_err(|source| self.sqlite(source))
     }
+
+    /// The newest executions of a window that may be looked at: of the one principal, or of all.
+    fn newest(&self, window: Window, selection: &Selection, only: &str) -> rusqlite::Result<Newest> {
+        let (index, whose) = match &selection.principal {
+            Some(_) => ("execution_principal", indexed(only)),
+            None => ("execution_submitted", String::new()),
+        };
+        let (start, end) = (epoch(window.start), epoch(window.end));
+        let newest = format!(
+            "FROM execution INDEXED BY {index} WHERE submitted >= {start} AND submitted < {end} {whose} ORDER BY submitted DESC"
+        );
+        let more = format!("SELECT 1 {newest} LIMIT 1 OFFSET {LOOKED_AT}");
+        let cut = self.connection.prepare(&more)?.exists([])?;
+        Ok(Newest { sql: format!("SELECT * {newest} LIMIT {LOOKED_AT}"), cut })
+    }
+}
+
+struct Newest {
+    sql: String,
+    cut: bool,
+}
+
+/// `?1` is the key of the one principal, if it is one.
+fn top_of_days(days: (NaiveDate, NaiveDate), selection: &Selection, only: &str, limit: usize) -> String {
+    // A span's first n are among the first n of its days.
+    let whose = match &selection.principal {
+        Some(_) => "t.principal_id = (SELECT id FROM principal WHERE key = ?1)".to_owned(),
+        None if selection.is_everything() => format!("t.day_rank <= {} AND ?1 IS NULL", limit.min(100)),
+        None => "t.day_rank <= 100 AND ?1 IS NULL".to_owned(),
+    };
+    let filter = if selection.is_everything() {
+        String::new()
+    } else {
+        format!("AND EXISTS (SELECT 1 FROM execution e WHERE e.id = t.execution {})", qualified(only))
+    };
+    format!(
+        "SELECT t.execution, t.cost FROM top_day t WHERE t.day BETWEEN {} AND {} AND {whose} {filter}
+         ORDER BY t.cost DESC LIMIT {limit}",
+        day_number(days.0),
+        day_number(days.1)
+    )
 }
 
 const SUM_COLUMNS: &str =

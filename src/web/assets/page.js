@@ -6,11 +6,12 @@
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   function numbers(figure) {
-    const heads = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    const heads = [...figure.querySelectorAll("thead th")];
     const rows = [...figure.querySelectorAll("tbody tr")];
     const names = rows.map((row) => row.querySelector("th").textContent);
     const value = (cell) => (cell.dataset.v === "" ? null : Number(cell.dataset.v));
-    const lines = heads.slice(1).map((name, at) => ({ name, data: rows.map((row) => value(row.querySelectorAll("td")[at])) }));
+    // Two principals may have one name, and a name may be that of a line of ours: each has a number of its own.
+    const lines = heads.slice(1).map((head, at) => ({ id: String(at), name: head.textContent, kind: head.dataset.line, data: rows.map((row) => value(row.querySelectorAll("td")[at])) }));
     return { names, lines };
   }
 
@@ -19,8 +20,9 @@
     const ink = style("--ink");
     const bars = figure.dataset.chart === "bars";
     const series = lines.map((line) => {
-      const whole = !bars && (line.name === "all" || line.name === "usual day");
+      const whole = line.kind !== undefined;
       return {
+        id: line.id,
         name: line.name,
         data: line.data,
         type: bars ? "bar" : "line",
@@ -28,7 +30,7 @@
         step: bars ? undefined : "end",
         symbol: "none",
         areaStyle: bars || whole ? undefined : { opacity: 0.5 },
-        lineStyle: whole ? { width: 2, type: line.name === "all" ? "solid" : "dashed", color: ink } : { width: 1 },
+        lineStyle: whole ? { width: 2, type: line.kind === "total" ? "solid" : "dashed", color: ink } : { width: 1 },
         itemStyle: whole ? { color: ink } : undefined,
         emphasis: { focus: "series" },
       };

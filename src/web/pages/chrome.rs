@@ -1,12 +1,14 @@
 //! What every view carries: how fresh and how complete the book is, and the span that is shown.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::super::view::View;
 use super::super::{Book, figures};
 use super::Wrong;
+use crate::domain::coverage::{Status, is_due};
 use crate::domain::day::local_day;
-use crate::domain::window::Window;
+use crate::domain::window::{Window, hours_of};
 use crate::report::Coverage;
 use crate::store::page::{BookNow, Tick};
 
@@ -74,9 +76,7 @@ impl Span {
                 current: (first, last) == (since, today),
             }
         });
-        let whole = crate::domain::day::local_midnight(first, view.zone) == view.window.start
-            && crate::domain::day::local_midnight(last + TimeDelta::days(1), view.zone) == view.window.end;
-        let exact = if whole {
+        let exact = if view.stretch().days.is_some() {
             String::new()
         } else {
             let at = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M");
@@ -100,14 +100,24 @@ impl Span {
 }
 
 /// Where the book ends, and how well it stands.
-pub(in super::super) async fn fresh(book: &Book) -> Result<(DateTime<Utc>, Fresh), Wrong> {
+pub(in super::super) struct Ends {
+    /// Spans that name no end end there.
+    pub(in super::super) now: DateTime<Utc>,
+    /// In which its days were built, whatever the config says by now.
+    pub(in super::super) zone: Tz,
+    pub(in super::super) fresh: Fresh,
+}
+
+pub(in super::super) async fn ends(book: &Book) -> Result<Ends, Wrong> {
     let now = book.clock.now();
     let found = book.read(|reader| reader.now()).await?;
     let Some(found) = found else {
         let text = "Nothing was collected yet: run `athena-ledger collect`.".to_owned();
-        return Ok((now, Fresh { text, coverage: "coverage".to_owned(), stale: true, complete: false }));
+        let fresh = Fresh { text, coverage: "coverage".to_owned(), stale: true, complete: false };
+        return Ok(Ends { now, zone: book.config.timezone, fresh });
     };
-    Ok((found.as_of, stands(&found, now)))
+    let zone = found.timezone.parse().unwrap_or(book.config.timezone);
+    Ok(Ends { now: found.as_of, zone, fresh: stands(&found, now) })
 }
 
 fn stands(found: &BookNow, now: DateTime<Utc>) -> Fresh {
@@ -118,7 +128,7 @@ fn stands(found: &BookNow, now: DateTime<Utc>) -> Fresh {
         let ago = figures::duration(u64::try_from(age.num_milliseconds()).unwrap_or_default());
         text.push_str(&format!(", {ago} ago: is the collector running?"));
     } else if let Some(walked) = found.walked_to {
-        text.push_str(&format!(", read up to {} UTC.", walked.format("%H:%M")));
+        text.push_str(&format!(", read up to {} UTC.", walked.format("%Y-%m-%d %H:%M")));
     }
     let complete = found.complete_hours == found.due_hours;
     let coverage = if complete {
@@ -132,18 +142,35 @@ fn stands(found: &BookNow, now: DateTime<Utc>) -> Fresh {
     Fresh { text, coverage, stale, complete }
 }
 
-/// Coverage of each scope, of the newest part of `window` that one page may look at; and the newest ticks.
+/// How complete the book is in a span.
+pub(in super::super) struct Completeness {
+    /// The newest part of the span, if all of it was more than one page may look at.
+    pub(in super::super) looked_at: Window,
+    pub(in super::super) scopes: Vec<(String, Coverage)>,
+    /// The newest ones.
+    pub(in super::super) ticks: Vec<Tick>,
+}
+
 pub(in super::super) async fn coverage(
     book: &Book,
     window: Window,
     now: DateTime<Utc>,
-) -> Result<(Vec<(String, Coverage)>, Vec<Tick>), Wrong> {
+) -> Result<Completeness, Wrong> {
     let late = book.config.collect.late;
     let config = std::sync::Arc::clone(&book.config);
     let read = book.read(move |reader| {
         let window = Window { start: window.start.max(window.end.min(now) - LONGEST), end: window.end };
         let mut scopes = Vec::new();
-        for (id, scope) in reader.scopes()? {
+        let known = reader.scopes()?;
+        // A scope that no pass could even connect to is not in the book: its hours are missing all the same.
+        for scope in config.named_scopes().filter(|scope| known.iter().all(|(_, other)| other != scope)) {
+            let mut coverage = Coverage::default();
+            for hour in hours_of(window).filter(|hour| is_due(*hour + TimeDelta::hours(1), late, now)) {
+                coverage.add(&scope.to_string(), hour, Status::None, None);
+            }
+            scopes.push((scope.to_string(), coverage));
+        }
+        for (id, scope) in known {
             // A scope that the configuration names no more owes nothing after it was last read.
             let until = if config.expects(&scope) { now } else { reader.walked_until(id)?.unwrap_or(now) };
             let first = reader.begins(id)?.unwrap_or(window.start);
@@ -155,7 +182,7 @@ pub(in super::super) async fn coverage(
             }
             scopes.push((scope.to_string(), coverage));
         }
-        Ok((scopes, reader.ticks(24)?))
+        Ok(Completeness { looked_at: window, scopes, ticks: reader.ticks(24)? })
     });
     Ok(read.await?)
 }

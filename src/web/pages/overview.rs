@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::Book;
 use super::super::figures::{self, Course, change, money};
 use super::super::view::{Query, View};
-use super::chrome::{Fresh, Kpi, Span, fresh};
+use super::chrome::{Ends, Fresh, Kpi, Span, ends};
 use super::tables::{
     HeatRow, ShapeRow, Table, TopRow, WastedRow, heat_rows, kind_name, shape_row, tables, top_row, wasted_row,
 };
@@ -17,7 +17,7 @@ use crate::domain::selection::Selection;
 use crate::domain::usage::Measures;
 use crate::domain::window::Window;
 use crate::report::{bytes, count, dollars, printable, thousands};
-use crate::store::page::{BookNow, Cells, Today, TopExecution, TopShape, Wasted};
+use crate::store::page::{BookNow, Cells, Found, Today, TopExecution, TopShape, Wasted};
 use crate::store::{Reader, StoreError};
 
 /// Principals with a colour of their own.
@@ -32,12 +32,12 @@ pub(in super::super) struct Overview {
     before: Option<Measures>,
     now: Option<BookNow>,
     today: Today,
-    top: Vec<TopExecution>,
-    shapes: Vec<TopShape>,
-    shapes_cut: bool,
-    heat: [[i64; 24]; 7],
+    top: Found<TopExecution>,
+    shapes: Found<TopShape>,
+    /// `None`: not told of a selection of a client or database.
+    heat: Option<[[i64; 24]; 7]>,
     heat_cut: bool,
-    wasted: Vec<Wasted>,
+    wasted: Found<Wasted>,
 }
 
 /// Reads it: the heart of the page, and what its bench measures.
@@ -46,7 +46,7 @@ pub(in super::super) fn read(
     view: &View,
     now: DateTime<Utc>,
 ) -> Result<Overview, StoreError> {
-    let (window, selection, days) = (view.window, &view.search.selection, view.days());
+    let (window, selection, stretch) = (view.window, &view.search.selection, view.stretch());
     let cells = reader.cells(window, selection, view.zone)?;
     let reach = reader.first_day()?;
     // As long a span before it, up to the same time of its last day.
@@ -60,19 +60,17 @@ pub(in super::super) fn read(
     let heat_cut = !selection.is_everything() && length > HEAT_OF_SELECTION;
     let of_heat =
         if heat_cut { Window { start: ended - HEAT_OF_SELECTION, end: window.end } } else { window };
-    let heat = figures::heat(&reader.hours(of_heat, selection)?, view.zone);
-    let (shapes, shapes_cut) = reader.top_shapes(days, selection, TOP)?;
+    let heat = reader.hours(of_heat, selection)?.map(|hours| figures::heat(&hours, view.zone));
     Ok(Overview {
         cells,
         before,
         now: reader.now()?,
         today: if selection.is_everything() { reader.today(LINES)? } else { Today::default() },
-        top: reader.top_executions(days, selection, TOP)?,
-        shapes,
-        shapes_cut,
+        top: reader.top_executions(stretch, selection, TOP)?,
+        shapes: reader.top_shapes(stretch, selection, TOP)?,
         heat,
         heat_cut,
-        wasted: reader.wasted(days, selection)?,
+        wasted: reader.wasted(stretch, selection)?,
     })
 }
 
@@ -95,11 +93,13 @@ struct OverviewPage {
     today_rows: Vec<Numbers>,
     tables: Vec<Table>,
     top: Vec<TopRow>,
+    top_note: &'static str,
     shapes: Vec<ShapeRow>,
     shapes_note: &'static str,
     heat: Vec<HeatRow>,
     heat_note: &'static str,
     wasted: Vec<WastedRow>,
+    wasted_note: &'static str,
 }
 
 /// A head, and what is drawn and what is written of each cell.
@@ -120,8 +120,8 @@ pub(in super::super) async fn principal(
 }
 
 async fn shown(book: Book, query: Query, at: &str) -> Answer {
-    let (now, state) = fresh(&book).await?;
-    let view = View::parse(query, now, book.config.timezone)?;
+    let Ends { now, zone, fresh: state } = ends(&book).await?;
+    let view = View::parse(query, now, zone)?;
     let asked = view.clone();
     let found = book.read(move |reader| read(reader, &asked, now)).await?;
     let page = page(&view, found, state, at, now);
@@ -131,7 +131,8 @@ async fn shown(book: Book, query: Query, at: &str) -> Answer {
 fn page(view: &View, found: Overview, state: Fresh, at: &str, now: DateTime<Utc>) -> OverviewPage {
     let cells = &found.cells;
     let total = figures::total(cells);
-    let course = figures::course(cells, LINES);
+    let mut course = figures::course(cells, LINES);
+    course.series.iter_mut().for_each(|(name, _)| *name = printable(name));
     let who = view.search.selection.principal.as_ref();
     let known = who.and_then(|key| cells.principals.values().find(|who| who.key == *key));
     let heading = match (known, who) {
@@ -162,22 +163,54 @@ fn page(view: &View, found: Overview, state: Fresh, at: &str, now: DateTime<Utc>
         usual: is_usual(&found.today),
         today_rows: today_rows(&found.today),
         tables: tables(view, cells),
-        top: found.top.iter().map(top_row).collect(),
-        shapes: found.shapes.iter().map(|shape| shape_row(view, shape)).collect(),
-        shapes_note: if found.shapes_cut { ", of the newest 100,000 executions" } else { "" },
-        heat: heat_rows(&found.heat),
+        top_note: top_note(view, found.top.cut),
+        top: found.top.rows.iter().map(top_row).collect(),
+        shapes_note: shapes_note(view, found.shapes.cut),
+        shapes: found.shapes.rows.iter().map(|shape| shape_row(view, shape)).collect(),
+        heat: found.heat.as_ref().map(heat_rows).unwrap_or_default(),
         heat_note: if found.heat_cut { ", the last 31 days" } else { "" },
-        wasted: found.wasted.iter().map(|wasted| wasted_row(view, wasted)).collect(),
+        wasted_note: if found.wasted.cut { CUT } else { "" },
+        wasted: found.wasted.rows.iter().map(|wasted| wasted_row(view, wasted)).collect(),
         today: found.today,
     }
 }
 
+const CUT: &str = ", of the newest 100,000 executions";
+
+/// What a list of the most expensive may leave out.
+fn top_note(view: &View, cut: bool) -> &'static str {
+    let selection = &view.search.selection;
+    match (view.stretch().days, &selection.principal) {
+        (None, _) => {
+            if cut {
+                CUT
+            } else {
+                ""
+            }
+        }
+        (Some(_), Some(_)) => ", of the 10 of each day",
+        (Some(_), None) if !selection.is_everything() => ", of the 100 of each day that all have",
+        (Some(_), None) => "",
+    }
+}
+
+fn shapes_note(view: &View, cut: bool) -> &'static str {
+    let of_rollups = view.stretch().days.is_some() && view.search.selection.is_everything();
+    match (of_rollups, cut) {
+        (true, _) => "; of each day the 100 that cost and the 100 that ran most, the others together",
+        (false, true) => CUT,
+        (false, false) => "",
+    }
+}
+
 fn kpis(view: &View, found: &Overview, total: &Measures) -> Vec<Kpi> {
-    let against = match found.before {
+    let unknown = total.unpriced > 0 && total.unpriced == total.executions;
+    let against = match found.before.filter(|_| !unknown) {
         Some(before) => match change(total.cost, before.cost) {
             Some(change) => format!("{change} against {} before", dollars(before.cost)),
             None => "nothing in the span before".to_owned(),
         },
+        None if unknown => String::new(),
         None => "the book does not reach to the span before".to_owned(),
     };
     let mut kpis = vec![
@@ -190,13 +223,21 @@ fn kpis(view: &View, found: &Overview, total: &Measures) -> Vec<Kpi> {
         kpis.push(Kpi::new("Not priced", count(total.unpriced, "execution"), note));
     }
     let usd = |value: f64| format!("${value:.2}");
+    // Never $0 for what is not known.
+    let sum = |value: f64, executions: u64, unpriced: u64| match unpriced {
+        0 => usd(value),
+        all if all == executions => "unknown".to_owned(),
+        _ => format!("{}+", usd(value)),
+    };
     if let Some(now) = found.now.as_ref().filter(|_| view.search.selection == Selection::default()) {
         let forecast = now.month_forecast_usd.map_or_else(
             || "no forecast: fewer than 3 days are known".to_owned(),
             |forecast| format!("heading for {}", usd(forecast)),
         );
-        kpis.push(Kpi::new("Today", usd(now.today_cost_usd), &now.today));
-        kpis.push(Kpi::new("Month to date", usd(now.month_cost_usd), &forecast));
+        let today = sum(now.today_cost_usd, now.today_executions, now.today_unpriced);
+        kpis.push(Kpi::new("Today", today, &now.today));
+        let month = sum(now.month_cost_usd, now.month_executions, now.month_unpriced);
+        kpis.push(Kpi::new("Month to date", month, &forecast));
     }
     let nobodys: Measures = found.cells.cells.iter().filter(|cell| cell.principal == 0).fold(
         Measures::default(),

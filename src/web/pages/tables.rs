@@ -2,7 +2,7 @@
 
 use super::super::figures::{Group, duration, groups, money, price};
 use super::super::view::{View, path};
-use super::query_text;
+use super::{each, query_text};
 use crate::domain::usage::{Dimension, Measures};
 use crate::report::{bytes, dollars, printable, thousands};
 use crate::store::page::{Cells, TopExecution, TopShape, Wasted};
@@ -144,7 +144,6 @@ pub(super) fn top_row(top: &TopExecution) -> TopRow {
 
 pub(super) fn shape_row(view: &View, shape: &TopShape) -> ShapeRow {
     let measures = &shape.measures;
-    let each = i64::try_from(measures.executions.max(1)).map_or(0, |count| measures.cost / count);
     ShapeRow {
         link: shape
             .fingerprint
@@ -159,7 +158,7 @@ pub(super) fn shape_row(view: &View, shape: &TopShape) -> ShapeRow {
         failed: thousands(measures.failed),
         scanned: bytes(measures.scanned_bytes),
         cost: money(measures),
-        each: price(Some(each)),
+        each: price(each(measures)),
     }
 }
 
