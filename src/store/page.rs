@@ -8,7 +8,7 @@ mod executions;
 mod highlights;
 
 pub use book::{BookNow, Tick, Today, Traffic};
-pub use cells::{Bucket, Cell, Cells, Who};
+pub use cells::{Bucket, Cell, Cells, Hours, Who};
 pub use executions::{Listed, Listing, Shape};
 pub use highlights::{Found, Stretch, TopExecution, TopShape, Wasted};
 
