@@ -178,6 +178,7 @@ SELECT started_epoch AS started, principal, principal_kind AS kind, workgroup, d
   cost_usd AS cost, scanned_bytes AS scanned, total_ms AS took, {ONE_LINE} AS query, region, execution_id AS execution
 FROM top_executions_daily
 WHERE {DAYS}
+  AND (day_rank <= 100 OR '*' NOT IN (${{principal:sqlstring}}))
   AND {chosen()}
 ORDER BY cost_usd DESC, started_epoch
 LIMIT 100""", ("started", "principal", "kind", "workgroup", "database", "client", "state", "cost", "scanned", "took", "query",

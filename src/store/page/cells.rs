@@ -19,6 +19,9 @@ use crate::store::{Reader, StoreError, epoch};
 /// Spans up to this many days are told by day, longer ones by month.
 const DAYS: i64 = 92;
 
+/// The measures of a usage row as it is: whoever sums cells sums scopes with them.
+const COLUMNS: &str = "executions, failed, cancelled, unpriced, scanned_bytes, billed_bytes, cost";
+
 /// One who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
@@ -83,12 +86,11 @@ impl Reader {
         let day = |number: i64| Bucket::Day(NaiveDate::default() + TimeDelta::days(number));
         let month_of_day = |number: i64| month(NaiveDate::default() + TimeDelta::days(number));
         let of_day: &dyn Fn(i64) -> Bucket = if by_month { &month_of_day } else { &day };
-        let by_days = format!(
-            "SELECT day, {keys}, {SUMS} FROM usage_day WHERE day BETWEEN ?1 AND ?2 {only} GROUP BY 1, 2, 3, 4, 5"
-        );
+        let by_days =
+            format!("SELECT day, {keys}, {COLUMNS} FROM usage_day WHERE day BETWEEN ?1 AND ?2 {only}");
         if by_month {
             let sql = format!(
-                "SELECT month, {keys}, {SUMS} FROM usage_month WHERE month BETWEEN ?1 AND ?2 {only} GROUP BY 1, 2, 3, 4, 5"
+                "SELECT month, {keys}, {COLUMNS} FROM usage_month WHERE month BETWEEN ?1 AND ?2 {only}"
             );
             for number in months {
                 add(&sql, [number, number], &month_of_number)?;

@@ -237,10 +237,13 @@ struct Newest {
 /// `?1` is the key of the one principal, if it is one.
 fn top_of_days(days: (NaiveDate, NaiveDate), selection: &Selection, only: &str, limit: usize) -> String {
     // A span's first n are among the first n of its days.
-    let whose = match &selection.principal {
-        Some(_) => "t.principal_id = (SELECT id FROM principal WHERE key = ?1)".to_owned(),
-        None if selection.is_everything() => format!("t.day_rank <= {} AND ?1 IS NULL", limit.min(100)),
-        None => "t.day_rank <= 100 AND ?1 IS NULL".to_owned(),
+    let first = if selection.is_everything() { limit.min(100) } else { 100 };
+    let (index, whose) = match &selection.principal {
+        Some(_) => {
+            ("top_day_principal", "t.principal_id = (SELECT id FROM principal WHERE key = ?1)".to_owned())
+        }
+        // The second term is the index's own.
+        None => ("top_day_rank", format!("t.day_rank <= {first} AND t.day_rank <= 100 AND ?1 IS NULL")),
     };
     let filter = if selection.is_everything() {
         String::new()
@@ -248,7 +251,7 @@ fn top_of_days(days: (NaiveDate, NaiveDate), selection: &Selection, only: &str, 
         format!("AND EXISTS (SELECT 1 FROM execution e WHERE e.id = t.execution {})", qualified(only))
     };
     format!(
-        "SELECT t.execution, t.cost FROM top_day t WHERE t.day BETWEEN {} AND {} AND {whose} {filter}
+        "SELECT t.execution, t.cost FROM top_day t INDEXED BY {index} WHERE t.day BETWEEN {} AND {} AND {whose} {filter}
          ORDER BY t.cost DESC LIMIT {limit}",
         day_number(days.0),
         day_number(days.1)
