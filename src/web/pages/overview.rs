@@ -24,7 +24,7 @@ use crate::store::{Reader, StoreError};
 const LINES: usize = 10;
 const TOP: usize = 15;
 /// Weekdays and hours of a selection are those of this many last days: more would be read row by row.
-const HEAT_OF_SELECTION: TimeDelta = TimeDelta::days(31);
+const HEAT_OF_SELECTION: TimeDelta = TimeDelta::days(14);
 
 /// Everything an overview is drawn from.
 pub(in super::super) struct Overview {
@@ -168,7 +168,7 @@ fn page(view: &View, found: Overview, state: Fresh, at: &str, now: DateTime<Utc>
         shapes_note: shapes_note(view, found.shapes.cut),
         shapes: found.shapes.rows.iter().map(|shape| shape_row(view, shape)).collect(),
         heat: found.heat.as_ref().map(heat_rows).unwrap_or_default(),
-        heat_note: if found.heat_cut { ", the last 31 days" } else { "" },
+        heat_note: if found.heat_cut { ", the last 14 days" } else { "" },
         wasted_note: if found.wasted.cut { CUT } else { "" },
         wasted: found.wasted.rows.iter().map(|wasted| wasted_row(view, wasted)).collect(),
         today: found.today,
