@@ -4,6 +4,7 @@ usage: moto_fallback.py BINARY SCRATCH_FOLDER
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 binary, scratch = sys.argv[1], Path(sys.argv[2])
+# It answers what it does not have with a traceback each: only what we say is of interest here.
+logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
 server.start()
 host, port = server.get_host_and_port()

@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stderr, reason = "a tool run by hand")]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -15,7 +16,7 @@ use athena_ledger::domain::event::{Batch, EventName, Record, read_record};
 use athena_ledger::domain::execution::{Answer, QueryExecution, State};
 use athena_ledger::domain::scope::{AccountId, Region, Scope};
 use athena_ledger::domain::window::Window;
-use athena_ledger::store::{Origin, Store};
+use athena_ledger::store::{Judged, Origin, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -107,7 +108,7 @@ async fn main() -> Result<()> {
             eprintln!("{made} of {wanted}");
         }
     }
-    store.rollup(end + TimeDelta::hours(2), false).await?;
+    store.rollup(end + TimeDelta::hours(2), Judged::Walked(HashMap::new())).await?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@
 //!    |  channel: a message, at least once
 //!  TABLE outbox: delivered, to be tried again, given up          (store::outbox)    <= commit 5
 //!
-//!  VIEWS query_log, usage_hourly, usage_daily, coverage_hourly   (report, BI tools)
+//!  VIEWS query_log, usage_daily, ledger_now, ...                 (BI tools); store::page -> web (a browser)
 //! ```
 //!
 //! Every commit stands for itself: a tick may be dropped at any await, and a process killed at any instruction.
@@ -36,7 +36,7 @@
 //! | 3 | [`aws`], [`store`], [`channel`] | each other |
 //! | 3b | [`source`], [`engine`] | the store; SDK types in what they return |
 //! | 4 | [`stages`] | the command line, the simulator |
-//! | 5 | [`service`] | the command line, the simulator |
+//! | 5 | [`service`], [`web`] | the command line, the simulator |
 //! | 6 | [`cli`] | SQL, SDK clients |
 //! | side | [`simulator`] | any module under test |
 //!
@@ -51,6 +51,7 @@
 //! - A terminal execution is never asked about again; a throttle never ends a pass.
 //! - Nothing unknown is ever shown as $0; every charge names the rule that made it.
 //! - Nothing is told twice: an alert is one per rule, subject, period and level, and keeps its key in every delivery.
+//! - Other people's text is escaped wherever it is shown; the page runs nothing and loads nothing that is not built in.
 //! - A secret is never in a log, an error, a page or the database.
 //! - A frozen hour, whose executions retention removed, is never built again.
 //! - Production code never asks whether it is being tested; AWS is simulated behind its wire.
@@ -75,3 +76,4 @@ pub mod simulator;
 pub mod source;
 pub mod stages;
 pub mod store;
+pub mod web;

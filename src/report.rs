@@ -3,6 +3,7 @@
 //! Every text from a record is other people's text: [`printable`] keeps it from moving the cursor.
 
 pub mod alert;
+mod export;
 
 use std::fmt::Write;
 
@@ -62,7 +63,7 @@ impl Coverage {
     }
 
     /// Neighbouring hours of a scope with the same status and reason as one span, oldest first.
-    fn spans(&self) -> Vec<(String, Window, String)> {
+    pub fn spans(&self) -> Vec<(String, Window, String)> {
         let mut spans: Vec<(String, Window, String)> = Vec::new();
         for (scope, hour, status, reason) in &self.missing {
             let end = *hour + chrono::TimeDelta::hours(1);
@@ -319,6 +320,20 @@ pub fn printable(text: &str) -> String {
     };
     let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
     spaced.chars().map(|c| if unsafe_mark(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Other people's text of several lines: each is `printable`, and keeps its indentation.
+pub fn printable_lines(text: &str) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        format!("{}{}", " ".repeat(indent), printable(line))
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Other people's text for a spreadsheet: what it would run as a formula gets an apostrophe before it.
+pub fn spreadsheet_text(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 /// At most `longest` characters, the last one an ellipsis if something is left out.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use rand::RngExt;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::stages::{self, Delivered, Report, connect};
-use crate::store::{Store, StoreError};
+use crate::store::{Reader, Store, StoreError};
 
 /// The machine may sleep: the wall's clock is looked at this often.
 const LOOK: Duration = Duration::from_secs(20);
@@ -67,42 +68,62 @@ impl Service {
             Err(error) => return Err(error),
         }
         ready();
-        tokio::join!(self.tick_for_ever(), self.deliver_for_ever());
+        let channels = join_all(self.channels.iter().map(|channel| self.deliver_for_ever(channel)));
+        tokio::join!(self.tick_for_ever(), self.digest_for_ever(), channels);
         Ok(())
     }
 
     /// One pass: read, ask, build, judge.
     pub async fn tick(&self) -> Result<Report, StoreError> {
         let store = self.store().await?;
-        let (connections, unreachable) = connect::connect(&self.config, &self.aws).await;
-        for scope in unreachable {
+        let (connections, unreachable) = tokio::select! {
+            connected = connect::connect(&self.config, &self.aws) => connected,
+            // Nothing was read: the tick goes on with nobody, and ends.
+            () = self.stop.cancelled() => Default::default(),
+        };
+        for scope in &unreachable {
             tracing::error!(stage = "collect", scope = scope.name, "not read: {}", chain(&scope.error));
         }
         let (config, clock) = (Arc::clone(&self.config), self.clock.clone());
-        let ctx = connect::context(config, clock, store, connections, self.stop.clone()).await?;
+        let ctx =
+            connect::context(config, clock, store, connections, &unreachable, self.stop.clone()).await?;
         let report = stages::tick(&ctx, None).await?;
         tell(&report);
         if !self.stop.is_cancelled() {
             let found = stages::judge(&ctx).await?;
             tracing::info!(stage = "judge", alerts = found, "judged");
             if found > 0 {
-                self.found.notify_one();
+                self.found.notify_waiters();
             }
+            let channels = self.channels.iter().map(|channel| channel.name().to_owned()).collect();
+            ctx.store.give_up_on_strangers(channels, self.clock.now()).await?;
         }
         Ok(report)
     }
 
-    /// One round of deliveries, and the digest if its time has come.
-    pub async fn deliver(&self) -> Result<Delivered, StoreError> {
-        let now = self.clock.now();
+    /// One round of deliveries to a channel.
+    async fn deliver(&self, channel: &Channel) -> Result<(), StoreError> {
         let store = self.store().await?;
-        stages::digest(&store, &self.config, now).await?;
-        let done = stages::deliver(&store, &self.channels, &self.clock, &self.stop).await?;
+        let done = stages::deliver_to(&store, channel, &self.clock, &self.stop).await?;
         if done != Delivered::default() {
             let Delivered { delivered, failed, given_up } = done;
-            tracing::info!(stage = "deliver", delivered, failed, given_up, "delivered");
+            let channel = channel.name();
+            tracing::info!(stage = "deliver", channel, delivered, failed, given_up, "delivered");
         }
-        Ok(done)
+        Ok(())
+    }
+
+    /// The digest, if its time has come.
+    async fn digest(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let reader = Reader::open(&self.config.store.path)?;
+        if stages::digest_is_missing(&reader, &self.config, now)? {
+            let store = self.store().await?;
+            if stages::digest(&store, &self.config, now).await? > 0 {
+                self.found.notify_waiters();
+            }
+        }
+        Ok(())
     }
 
     async fn tick_for_ever(&self) {
@@ -119,30 +140,37 @@ impl Service {
         }
     }
 
-    async fn deliver_for_ever(&self) {
+    /// Each channel by itself: one that hangs delays no other.
+    async fn deliver_for_ever(&self, channel: &Channel) {
         while !self.stop.is_cancelled() {
             tokio::select! {
                 _ = self.reached(self.clock.now() + DELIVER_EVERY) => {}
                 () = self.found.notified() => {}
             }
-            let due = self.something_is_due();
-            let done = match due {
-                Ok(true) => self.deliver().await.map(drop),
+            let done = match self.is_owed(channel) {
+                Ok(true) => self.deliver(channel).await,
                 Ok(false) => Ok(()),
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
-                tracing::warn!(stage = "deliver", "nothing was delivered: {}", chain(&error));
+                let channel = channel.name();
+                tracing::warn!(stage = "deliver", channel, "nothing was delivered: {}", chain(&error));
+            }
+        }
+    }
+
+    async fn digest_for_ever(&self) {
+        while self.reached(self.clock.now() + DELIVER_EVERY).await {
+            if let Err(error) = self.digest().await {
+                tracing::warn!(stage = "judge", "no digest yet: {}", chain(&error));
             }
         }
     }
 
     /// Looked up without the lock: most minutes nothing is.
-    fn something_is_due(&self) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        let reader = crate::store::Reader::open(&self.config.store.path)?;
-        let owed = reader.next_delivery()?.is_some_and(|at| at <= now);
-        Ok(owed || stages::digest_is_missing(&reader, &self.config, now)?)
+    fn is_owed(&self, channel: &Channel) -> Result<bool, StoreError> {
+        let next = Reader::open(&self.config.store.path)?.next_delivery(channel.name())?;
+        Ok(next.is_some_and(|at| at <= self.clock.now()))
     }
 
     /// Waits for an instant of the wall's clock; false at the stop signal.
@@ -164,7 +192,7 @@ impl Service {
         if let Some(store) = open.upgrade() {
             return Ok(store);
         }
-        let store = Arc::new(Store::open(Arc::clone(&self.config), self.stop.clone())?);
+        let store = Arc::new(Store::open_aside(Arc::clone(&self.config), self.stop.clone()).await?);
         *open = Arc::downgrade(&store);
         Ok(store)
     }

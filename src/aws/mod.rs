@@ -231,8 +231,7 @@ async fn identify(
     sdk: &SdkConfig,
     scope: &ScopeConfig,
 ) -> Result<(AccountId, Option<CallerIdentity>), AwsError> {
-    let of_role = scope.role_arn.as_deref().and_then(|arn| arn.split(':').nth(4)).and_then(AccountId::parse);
-    let configured = scope.account.clone().or(of_role);
+    let configured = scope.named_account();
     let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
     match answer.map_err(|error| CallError::new("sts:GetCallerIdentity", error)) {
         Ok(told) => {

@@ -16,8 +16,11 @@ use crate::domain::alert::Message;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte sent to the last one received.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Of an answer, for an error's text.
+/// Of an answer, for an error's text; and read of it, so that a secret at the edge is seen whole.
 const QUOTED: usize = 200;
+const READ: usize = 4_096;
+/// Shorter parts of an address, such as `hook` or `v1`, are no secrets.
+const SHORTEST_SECRET: usize = 6;
 
 /// A channel that can be sent to.
 #[derive(Clone, Debug)]
@@ -31,7 +34,7 @@ pub struct Channel {
 #[derive(Clone, Debug)]
 enum Kind {
     Slack,
-    Webhook { secret: Option<Source>, headers: Vec<(String, String)> },
+    Webhook { secret: Option<Source>, headers: Vec<(String, Source)> },
 }
 
 /// Why a message did not arrive. Never holds an address's path or a secret.
@@ -65,6 +68,19 @@ impl SendError {
     /// The channel works, but not for this message.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Answer { status, .. } if matches!(status.as_u16(), 400 | 413 | 422))
+    }
+
+    /// The same, should the receiver have quoted one of these.
+    fn without(self, secrets: &[String]) -> Self {
+        match self {
+            Self::Answer { status, said, retry_after } => {
+                let said =
+                    secrets.iter().fold(said, |said, secret| said.replace(secret.as_str(), "[secret]"));
+                let said = crate::report::shortened(&said, QUOTED);
+                Self::Answer { status, said, retry_after }
+            }
+            error => error,
+        }
     }
 
     /// What to do about it.
@@ -130,16 +146,20 @@ impl Channel {
     pub fn ready(&self) -> Result<(), SendError> {
         self.address()?;
         match &self.kind {
-            Kind::Webhook { secret: Some(secret), .. } => {
-                webhook::key(exposed(&secret.read().map_err(SendError::Secret)?)).map(drop)
+            Kind::Webhook { secret, headers } => {
+                if let Some(secret) = secret {
+                    webhook::key(exposed(&secret.read().map_err(SendError::Secret)?))?;
+                }
+                webhook::headers(headers).map(drop)
             }
-            Kind::Webhook { .. } | Kind::Slack => Ok(()),
+            Kind::Slack => Ok(()),
         }
     }
 
     /// Sends a message once. `at`: Unix seconds, for the signature.
     pub async fn send(&self, message: &Message, at: i64) -> Result<(), SendError> {
-        let request = self.client.post(self.address()?);
+        let address = self.address()?;
+        let request = self.client.post(address.clone());
         let request = match &self.kind {
             Kind::Slack => slack::request(request, &self.name, message),
             Kind::Webhook { secret, headers } => {
@@ -147,7 +167,24 @@ impl Channel {
                 webhook::request(request, &self.name, message, at, secret.as_ref().map(exposed), headers)?
             }
         };
-        answered(request).await
+        answered(request, at).await.map_err(|error| error.without(&self.secrets(&address)))
+    }
+
+    /// What an answer may repeat and nobody may read: parts of the address, and the values of headers.
+    fn secrets(&self, address: &reqwest::Url) -> Vec<String> {
+        let segments = address.path_segments().into_iter().flatten().map(str::to_owned);
+        let more = [address.query(), address.password(), Some(address.username())];
+        let mut secrets: Vec<String> =
+            segments.chain(more.into_iter().flatten().map(str::to_owned)).collect();
+        if let Kind::Webhook { headers, .. } = &self.kind {
+            secrets.extend(
+                headers.iter().filter_map(|(_, value)| value.read().ok()).map(|v| exposed(&v).to_owned()),
+            );
+        }
+        // The longest first: one may be part of another.
+        secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets
     }
 
     fn address(&self) -> Result<reqwest::Url, SendError> {
@@ -162,24 +199,41 @@ pub fn idempotency_key(message: &Message, channel: &str) -> String {
     format!("{}.{channel}", message.id())
 }
 
-async fn answered(request: RequestBuilder) -> Result<(), SendError> {
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+fn wish(text: &str, at: i64) -> Option<Duration> {
+    let seconds = || text.trim().parse().ok();
+    let until = || {
+        let date = chrono::DateTime::parse_from_rfc2822(text.trim()).ok()?;
+        u64::try_from(date.timestamp() - at).ok()
+    };
+    seconds().or_else(until).map(Duration::from_secs)
+}
+
+/// Scheme and host of an address, which are no secrets.
+pub fn host_of(address: &str) -> String {
+    let url = reqwest::Url::parse(address).ok();
+    url.and_then(|url| Some(format!("{}://{}", url.scheme(), url.host_str()?)))
+        .unwrap_or_else(|| "an address that is none".to_owned())
+}
+
+async fn answered(request: RequestBuilder, at: i64) -> Result<(), SendError> {
     let answer = request.send().await.map_err(|error| connection(&error))?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());
     }
     let header = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = header.and_then(|text| wish(&text, at));
     // Only as much as is quoted: an answer may be endless.
     let mut answer = answer;
     let mut said = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         said.extend_from_slice(&chunk);
-        if said.len() >= QUOTED {
+        if said.len() >= READ {
             break;
         }
     }
-    let said = crate::report::shortened(&crate::report::printable(&String::from_utf8_lossy(&said)), QUOTED);
+    let said = crate::report::printable(&String::from_utf8_lossy(&said));
     Err(SendError::Answer { status, said, retry_after })
 }
 

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 
 use super::idempotency_key;
 use crate::domain::alert::{Alert, Digest, Message, Part, Severity};
-use crate::report::alert::{cost, digest_facts, facts, title};
+use crate::report::alert::{cost, digest_facts, facts, note, title};
 use crate::report::{bytes, count, printable, shortened, thousands};
 
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;
 const LABEL: usize = 160;
+/// Before escaping, which makes up to five characters of one.
+const NOTE: usize = 250;
 
 pub(super) fn request(request: RequestBuilder, channel: &str, message: &Message) -> RequestBuilder {
     let body = body(message, channel);
@@ -57,14 +59,20 @@ fn alert_blocks(alert: &Alert, blocks: &mut Vec<Value>) {
     list("What", &alert.top_queries, blocks);
     let mut lines: Vec<String> = facts(alert).iter().map(|fact| escaped(fact)).collect();
     lines.push(format!("Rule: {}", escaped(&printable(&alert.rule))));
-    close(lines, alert.link.as_deref(), blocks);
+    lines.extend(link(alert.link.as_deref()));
+    // Last: should it be too long, nothing of ours is cut off.
+    lines.extend(note(alert, NOTE).map(|note| escaped(&note)));
+    close(&lines, blocks);
 }
 
 fn digest_blocks(digest: &Digest, blocks: &mut Vec<Value>) {
     list("Who", &digest.principals, blocks);
     list("Users and services", &digest.kinds, blocks);
     list("What", &digest.queries, blocks);
-    close(digest_facts(digest).iter().map(|fact| escaped(fact)).collect(), digest.link.as_deref(), blocks);
+    let facts = digest_facts(digest);
+    let lines: Vec<String> =
+        facts.iter().map(|fact| escaped(fact)).chain(link(digest.link.as_deref())).collect();
+    close(&lines, blocks);
 }
 
 fn list(head: &str, parts: &[Part], blocks: &mut Vec<Value>) {
@@ -86,18 +94,23 @@ fn list(head: &str, parts: &[Part], blocks: &mut Vec<Value>) {
     blocks.push(section(&text));
 }
 
-fn close(lines: Vec<String>, link: Option<&str>, blocks: &mut Vec<Value>) {
-    let mut lines = lines;
-    if let Some(link) = link {
-        // Of our own making: the configured page and encoded names.
-        lines.push(format!("<{}|Look closer>", escaped(&link.replace(['<', '>', '|'], ""))));
-    }
+/// Of our own making: the configured page and encoded names.
+fn link(link: Option<&str>) -> Option<String> {
+    link.map(|link| format!("<{}|Look closer>", escaped(&link.replace(['<', '>', '|'], ""))))
+}
+
+fn close(lines: &[String], blocks: &mut Vec<Value>) {
     let text = within(&lines.join("\n"), 1_900);
-    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}));
+    blocks.push(json!({"type": "context", "elements": [mrkdwn(&text)]}));
 }
 
 fn section(text: &str) -> Value {
-    json!({"type": "section", "text": {"type": "mrkdwn", "text": within(text, SECTION)}})
+    json!({"type": "section", "text": mrkdwn(&within(text, SECTION))})
+}
+
+/// `verbatim`: without it Slack makes links and mentions of names that look like them.
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "mrkdwn", "text": text, "verbatim": true})
 }
 
 /// Slack's control characters.

@@ -5,11 +5,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::RequestBuilder;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use ring::hmac;
 use serde_json::json;
 
 use super::{SendError, idempotency_key};
+use crate::config::secret::{Source, exposed};
 use crate::domain::alert::Message;
 use crate::report::alert;
 
@@ -22,7 +23,7 @@ pub(super) fn request(
     message: &Message,
     at: i64,
     secret: Option<&str>,
-    headers: &[(String, String)],
+    custom: &[(String, Source)],
 ) -> Result<RequestBuilder, SendError> {
     let id = idempotency_key(message, channel);
     let body = body(message, at).to_string();
@@ -33,12 +34,19 @@ pub(super) fn request(
     if let Some(secret) = secret {
         request = request.header("webhook-signature", signature(&key(secret)?, &id, at, &body));
     }
-    for (name, value) in headers {
-        let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
-        let (name, value) = parsed.ok_or_else(|| SendError::Header(name.clone()))?;
-        request = request.header(name, value);
-    }
-    Ok(request.body(body))
+    Ok(request.headers(headers(custom)?).body(body))
+}
+
+/// The headers of one's own.
+pub(super) fn headers(custom: &[(String, Source)]) -> Result<HeaderMap, SendError> {
+    let parse = |(name, value): &(String, Source)| {
+        let value = value.read().map_err(SendError::Secret)?;
+        let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(exposed(&value)).ok());
+        let (name, mut value) = parsed.ok_or_else(|| SendError::Header(name.clone()))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    };
+    custom.iter().map(parse).collect()
 }
 
 /// What is sent: `type`, `version`, `timestamp`, a line of `text`, and `data`.

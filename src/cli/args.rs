@@ -56,6 +56,12 @@ pub(super) enum Command {
     )]
     Run(RunArgs),
 
+    /// Show the book in a browser, with /metrics and /healthz beside it; until Ctrl-C
+    #[command(
+        after_help = "Examples:\n  athena-ledger serve                          at http://127.0.0.1:9747/\n  athena-ledger serve --listen 127.0.0.1:8080\n  athena-ledger --db backup.db serve           any copy of a book"
+    )]
+    Serve(ServeArgs),
+
     /// What the rules found, and what became of telling it
     #[command(
         after_help = "Examples:\n  athena-ledger alerts\n  athena-ledger alerts test ops     a test message to the channel ops\n  athena-ledger alerts retry        once more what was given up"
@@ -67,7 +73,7 @@ pub(super) enum Command {
 
     /// Who used what: executions, bytes scanned, cost, and how complete the span is
     #[command(
-        after_help = "Examples:\n  athena-ledger report                              the last 7 days by principal\n  athena-ledger report --since 2026-11-01 --by team\n  athena-ledger report --since 24h --by query --top 10\n  athena-ledger --json report --by day | jq .total"
+        after_help = "Examples:\n  athena-ledger report                              the last 7 days by principal\n  athena-ledger report --since 2026-11-01 --by team\n  athena-ledger report --since 24h --by query --top 10\n  athena-ledger --json report --by day | jq .total\n  athena-ledger report --since 30d --format html > athena.html"
     )]
     Report(ReportArgs),
 
@@ -97,9 +103,20 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// End after the report
+    /// End after the report, rather than show the book in a browser
     #[arg(long)]
     pub(super) exit: bool,
+
+    /// Where the page listens [default: 127.0.0.1:9747]; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Address and port [default: listen of [page], else 127.0.0.1:9747]; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -131,8 +148,12 @@ pub(super) struct ReportArgs {
     #[arg(long, value_enum, default_value = "principal", value_name = "B")]
     pub(super) by: By,
 
+    /// How it is printed: html is one file to mail around
+    #[arg(long, value_enum, default_value = "table", value_name = "F")]
+    pub(super) format: Format,
+
     /// Yesterday (or the day of --since) as the daily digest tells it
-    #[arg(long, conflicts_with_all = ["until", "by", "scope", "top"])]
+    #[arg(long, conflicts_with_all = ["until", "by", "scope", "top", "format"])]
     pub(super) digest: bool,
 
     /// Only this scope: its configured name, an account, a region, or account/region
@@ -142,6 +163,15 @@ pub(super) struct ReportArgs {
     /// Show the N highest groups; the rest is one line (of hours and days all are shown)
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) top: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Table,
+    Csv,
+    Json,
+    Html,
 }
 
 #[derive(Debug, Args)]

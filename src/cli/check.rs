@@ -137,11 +137,12 @@ async fn telling(lines: &mut Lines, session: &Session, send: bool, clock: &Clock
     }
 }
 
-/// Where an address comes from; a webhook's own may be shown up to its path.
+/// Where an address comes from; of a webhook's own, scheme and host: the rest may be a secret.
 fn place(channel: &ChannelConfig) -> String {
-    let place = channel.url.place();
-    let host = place.split('/').take(3).collect::<Vec<_>>().join("/");
-    if matches!(channel.url, Source::Here(_)) { host } else { place }
+    match &channel.url {
+        Source::Here(address) => crate::channel::host_of(address),
+        source => source.place(),
+    }
 }
 
 /// Each IAM action, tried on something harmless.

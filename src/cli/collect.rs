@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::time::parse_instant;
 use crate::domain::window::Window;
-use crate::report::{Coverage, count};
+use crate::report::{Coverage, count, printable};
 use crate::source::trail_files::TrailFiles;
 use crate::stages::connect::Unreachable;
 use crate::stages::{self, Report, ScopeReport};
@@ -30,12 +30,17 @@ pub(super) async fn collect(
     let files =
         if args.files.is_empty() { None } else { Some(TrailFiles::open(&args.files).map_err(file_failure)?) };
     let aws = Aws::new(connect::settings(&session.config, clock.clone()));
-    let (connections, unreachable) = stages::connect::connect(&session.config, &aws).await;
+    let (connections, unreachable) = tokio::select! {
+        connected = stages::connect::connect(&session.config, &aws) => connected,
+        () = stop.cancelled() => return Ok(Outcome::Incomplete),
+    };
     if files.is_none() && connections.is_empty() {
         return Err(nothing_connected(unreachable));
     }
-    let store = Arc::new(Store::open(Arc::clone(&session.config), stop.clone())?);
-    let ctx = stages::connect::context(Arc::clone(&session.config), clock, store, connections, stop).await?;
+    let store = Arc::new(Store::open_aside(Arc::clone(&session.config), stop.clone()).await?);
+    let ctx =
+        stages::connect::context(Arc::clone(&session.config), clock, store, connections, &unreachable, stop)
+            .await?;
     let shown = Arc::clone(&ctx.progress);
     let report = match files {
         Some(files) => progress::show(shown, stages::tick_files(&ctx, files)).await?,
@@ -90,9 +95,8 @@ pub(super) fn coverage(ctx: &stages::Ctx, asked: Option<Window>) -> Result<Cover
     let mut coverage = Coverage::default();
     for scope in &ctx.scopes {
         let first = reader.begins(scope.id)?.unwrap_or(now);
-        let Some(window) = asked.or_else(|| Window::new(first.max(now - stages::HISTORY), now)) else {
-            continue;
-        };
+        let window = asked.or_else(|| Window::new(first, now));
+        let Some(window) = window.and_then(|window| stages::readable(window, now)) else { continue };
         add(
             &mut coverage,
             &reader,
@@ -215,7 +219,8 @@ fn text(
     }
     if let Some(reason) = &total.batch_unavailable {
         text.push_str(&format!(
-            "BatchGetQueryExecution is not to be had ({reason}): one call per execution.\n"
+            "BatchGetQueryExecution is not to be had ({}): one call per execution.\n",
+            printable(reason)
         ));
     }
     if total.read_names_cut > 0 {

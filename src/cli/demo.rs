@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{By, DemoArgs, ReportArgs};
+use super::args::{By, DemoArgs, Format, ReportArgs};
 use super::failure::{Failure, Outcome};
-use super::{Session, connect, out, report};
+use super::{Session, connect, out, report, serve};
 use crate::aws::Aws;
 use crate::channel::{Channel, idempotency_key};
 use crate::clock::Clock;
@@ -25,9 +25,13 @@ use crate::simulator::scenario::{self, Truth};
 use crate::simulator::{self, Faults, World};
 use crate::stages::{self, ScopeReport};
 use crate::store::{Reader, Store};
+use crate::web::Page;
 
-/// The simulated week ends here; collection goes on a while so that its last hour becomes due.
+/// The simulated week ends here.
 const END: &str = "2026-11-16T00:00:00Z";
+/// Life goes on for so long, so that the page has a today: late events come up to a day late, and the last of them
+/// is found by the daily second reading.
+const AFTERWARDS: TimeDelta = TimeDelta::hours(40);
 const WEEK: TimeDelta = TimeDelta::days(7);
 const EVERY: Duration = Duration::from_secs(3600);
 /// Part of all calls that fails, in every way the simulated AWS knows.
@@ -54,6 +58,7 @@ pub(super) async fn demo(
     let clock = Clock::starting_at(end - WEEK);
     let world = World::new(clock.clone());
     let truth = scenario::week(&world, end, SEED);
+    scenario::afterwards(&world, end, end + AFTERWARDS, SEED);
     world.set_faults(Faults::mixed(FAULTS, SEED));
     // The runtime's time is simulated: this one is the machine's, for the reader.
     let began = std::time::Instant::now();
@@ -62,7 +67,7 @@ pub(super) async fn demo(
     let receiver = Receiver::start().await?;
     let config = Arc::new(Config { channels: vec![loopback(&receiver)], ..Config::clone(&config) });
     let total = live_through(&config, &clock, &world, end, stop.clone()).await?;
-    deliver(&config, &clock, stop).await?;
+    deliver(&config, &clock, stop.clone()).await?;
     let session = Session { config, ..session };
     let reader = Reader::open(&path)?;
     let report_args = ReportArgs {
@@ -70,6 +75,7 @@ pub(super) async fn demo(
         until: None,
         by: By(Dimension::Principal),
         digest: false,
+        format: Format::Table,
         scope: None,
         top: 20,
     };
@@ -119,7 +125,10 @@ pub(super) async fn demo(
         end.format("%F"),
     ));
     if !args.exit {
-        out::note("the page of the book is not part of this version yet; --exit leaves this line out");
+        let address = serve::listen_at(&session, args.listen)?;
+        let page = Page::listen(Arc::clone(&session.config), clock, address).await?;
+        out::note(&format!("\nlook at it: http://{}/ until Ctrl-C", page.address()));
+        page.serve(stop).await?;
     }
     Ok(Outcome::Done)
 }
@@ -140,14 +149,15 @@ async fn live_through(
         .collect();
     let config = Arc::new(config);
     let (connections, unreachable) = stages::connect::connect(&config, &aws).await;
-    if let Some(scope) = unreachable.into_iter().next() {
+    let mut unreachable = unreachable;
+    if let Some(scope) = unreachable.pop() {
         return Err(Failure::new(anyhow::Error::new(scope.error).context(scope.name), None));
     }
     let store = Arc::new(Store::open(Arc::clone(&config), stop.clone())?);
-    let ctx = stages::connect::context(Arc::clone(&config), clock.clone(), store, connections, stop).await?;
+    let ctx =
+        stages::connect::context(Arc::clone(&config), clock.clone(), store, connections, &[], stop).await?;
     let mut total = ScopeReport::default();
-    // Late events come up to a day late, and the last of them is found by the daily second reading.
-    while clock.now() < end + TimeDelta::hours(30) && !ctx.stop.is_cancelled() {
+    while clock.now() < end + AFTERWARDS && !ctx.stop.is_cancelled() {
         let next = tokio::time::Instant::now() + EVERY;
         total.merge(stages::tick(&ctx, None).await?.total());
         stages::judge(&ctx).await?;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::report::printable_lines;
 use crate::store::StoreError;
 
 /// How a command that worked ended.
@@ -54,22 +55,22 @@ impl Failure {
     }
 }
 
-/// An error with its causes, each once, and what to do about it.
+/// An error with its causes, each once, and what to do about it. Causes may quote whoever answered, and file names.
 pub(super) fn chain(error: &dyn std::error::Error, help: Option<&str>) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
+    let mut last = error.to_string();
+    let mut text = printable_lines(&last);
     let mut source = error.source();
     while let Some(cause) = source {
         let said = cause.to_string();
         // Wrappers of the SDK repeat their cause word for word.
         if !last.contains(&said) {
-            let _ = write!(text, "\n  because: {said}");
+            let _ = write!(text, "\n  because: {}", printable_lines(&said));
         }
         last = said;
         source = cause.source();
     }
     if let Some(help) = help {
-        let _ = write!(text, "\n  help: {}", help.replace('\n', "\n        "));
+        let _ = write!(text, "\n  help: {}", printable_lines(help).replace('\n', "\n        "));
     }
     text
 }

@@ -12,6 +12,7 @@ mod out;
 mod progress;
 mod report;
 mod run;
+mod serve;
 mod show;
 mod simulate;
 
@@ -77,6 +78,7 @@ fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Demo(args) => block_on(true, |stop| demo::demo(session, args, stop)),
         Command::Collect(args) => block_on(false, |stop| collect::collect(session, args, stop)),
         Command::Run(args) => block_on(false, |stop| run::run(session, args, stop)),
+        Command::Serve(args) => block_on(false, |stop| serve::serve(session, args, stop)),
         Command::Alerts { command } => block_on(false, |stop| alerts::alerts(session, command, stop)),
         Command::Report(args) if args.digest => report::digest(&session, &args, &Clock::system()),
         Command::Report(args) => report::report(&session, &args, &Clock::system()),

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::args::ReportArgs;
+use super::args::{Format, ReportArgs};
 use super::failure::{Failure, Outcome};
 use super::{Session, collect, out};
 use crate::clock::Clock;
@@ -34,10 +34,12 @@ pub(super) fn report(session: &Session, args: &ReportArgs, clock: &Clock) -> Res
     let reader = Reader::open(session.database())?;
     let report = usage(session, &reader, window, args, clock)?;
     let complete = report.coverage.is_complete();
-    if session.json {
-        out::print_json(&report.json())?;
-    } else {
-        out::print_report(&report)?;
+    match args.format {
+        Format::Table if session.json => out::print_json(&report.json())?,
+        Format::Table => out::print_report(&report)?,
+        Format::Json => out::print_json(&report.json())?,
+        Format::Csv => out::print(&report.csv())?,
+        Format::Html => out::print(&report.html().map_err(|error| Failure::new(error, None))?)?,
     }
     Ok(if complete { Outcome::Done } else { Outcome::Incomplete })
 }
@@ -103,7 +105,11 @@ pub(super) fn usage(
     }
     let (mut coverage, late) = (Coverage::default(), config.collect.late);
     for (id, scope) in chosen.as_ref().unwrap_or(&all) {
-        collect::add(&mut coverage, reader, *id, &scope.to_string(), window, late, clock.now())?;
+        // A scope that the config names no more owes nothing after it was last read.
+        let until = if config.expects(scope) { None } else { reader.walked_until(*id)? };
+        let owed = until.map_or(Some(window), |until| Window::new(window.start, window.end.min(until)));
+        let Some(owed) = owed else { continue };
+        collect::add(&mut coverage, reader, *id, &scope.to_string(), owed, late, clock.now())?;
     }
     // A scope that no pass could even connect to is not in the book: its hours are missing all the same.
     for scope in config.named_scopes().filter(|scope| chosen.is_none() && all.iter().all(|(_, s)| s != scope))
@@ -124,7 +130,7 @@ pub(super) fn usage(
             Unit::Decimal => "10^12 bytes",
         },
         zone: (config.timezone != chrono_tz::UTC).then(|| config.timezone.name().to_owned()),
-        adjustments: reader.adjustments(window)?,
+        adjustments: reader.adjustments(window, ids.as_deref())?,
     })
 }
 

@@ -6,7 +6,7 @@ use super::failure::{Failure, Outcome};
 use super::{Session, out};
 use crate::domain::execution::ExecutionId;
 use crate::domain::price::BillingRule;
-use crate::report::{bytes, exact_dollars, printable, thousands};
+use crate::report::{bytes, exact_dollars, printable, printable_lines, thousands};
 use crate::store::{Execution, Reader};
 
 /// A query text longer than this is cut on a terminal; `--json` has it whole.
@@ -132,7 +132,7 @@ fn text(execution: &Execution) -> String {
     }
     match &execution.query_text {
         Some(query) => {
-            let safe: String = query.lines().map(|line| format!("    {}\n", printable_line(line))).collect();
+            let safe: String = printable_lines(query).lines().map(|line| format!("    {line}\n")).collect();
             let shown: String = safe.chars().take(SHOWN_TEXT).collect();
             let more = if shown.len() < safe.len() { "    … (--json has it whole)\n" } else { "" };
             let _ = write!(text, "\n{shown}{more}");
@@ -141,12 +141,6 @@ fn text(execution: &Execution) -> String {
         None => {}
     }
     text
-}
-
-/// Keeps the indentation of a line of SQL, and nothing that moves the cursor.
-fn printable_line(line: &str) -> String {
-    let indent = line.len() - line.trim_start().len();
-    format!("{}{}", " ".repeat(indent), printable(line))
 }
 
 fn took(execution: &Execution) -> Option<String> {

@@ -27,6 +27,7 @@ pub(super) fn check(raw: raw::Raw) -> Result<Config, Wrong> {
         collect: collect(&raw.collect, &default.collect)?,
         rules: telling::rules(raw.rule, unit, &names)?,
         digest: telling::digest(raw.digest, &names)?,
+        page: super::page::page(raw.page)?,
         alerts: telling::alerts(raw.alerts)?,
         channels,
         pricing: pricing(raw.pricing, raw.price, raw.capacity)?,

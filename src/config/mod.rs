@@ -3,6 +3,7 @@
 //! Read once, at the start; nothing below asks the environment again.
 
 mod checked;
+mod page;
 mod raw;
 mod telling;
 mod wrong;
@@ -15,6 +16,7 @@ pub mod time;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveTime, TimeDelta};
@@ -45,6 +47,18 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     pub alerts: AlertsConfig,
     pub digest: Option<DigestConfig>,
+    pub page: PageConfig,
+}
+
+/// `[page]`: where the embedded page listens.
+#[derive(Clone, Debug)]
+pub struct PageConfig {
+    /// `None`: `run` serves no page.
+    pub listen: Option<SocketAddr>,
+    /// Names by which the page may be asked for, beside addresses and localhost.
+    pub hosts: Vec<String>,
+    /// What a reader must know. Needed for anything but loopback.
+    pub token: Option<Source>,
 }
 
 /// One `[[channel]]`: where alerts go.
@@ -57,7 +71,7 @@ pub struct ChannelConfig {
     /// Signs a webhook's messages.
     pub secret: Option<Source>,
     /// Sent with every message of a webhook.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Source)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +129,14 @@ pub struct ScopeConfig {
     pub profile: Option<String>,
     pub role_arn: Option<String>,
     pub external_id: Option<String>,
+}
+
+impl ScopeConfig {
+    /// The account, as far as the configuration tells it: by itself, or in the role's ARN.
+    pub fn named_account(&self) -> Option<AccountId> {
+        let of_role = || self.role_arn.as_deref()?.split(':').nth(4).and_then(AccountId::parse);
+        self.account.clone().or_else(of_role)
+    }
 }
 
 /// How CloudTrail and Athena are read.
@@ -184,9 +206,13 @@ impl Default for Config {
             channels: Vec::new(),
             alerts: AlertsConfig { query_text: QueryTextPolicy::Redacted, page: None },
             digest: None,
+            page: PageConfig { listen: Some(PAGE), hosts: Vec::new(), token: None },
         }
     }
 }
+
+/// Where the page listens unless told otherwise.
+pub const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9747);
 
 impl Config {
     /// Reads and checks a file.
@@ -199,10 +225,22 @@ impl Config {
     /// The scopes whose account and regions are configured.
     pub fn named_scopes(&self) -> impl Iterator<Item = Scope> {
         self.scopes.iter().flat_map(|scope| {
-            scope.account.iter().flat_map(|account| {
-                scope.regions.iter().map(|region| Scope { account: account.clone(), region: region.clone() })
+            scope.named_account().into_iter().flat_map(|account| {
+                scope
+                    .regions
+                    .iter()
+                    .map(move |region| Scope { account: account.clone(), region: region.clone() })
             })
         })
+    }
+
+    /// Whether some configured scope is, or may turn out to be, this one.
+    pub fn expects(&self, scope: &Scope) -> bool {
+        let may_be = |config: &ScopeConfig| {
+            config.named_account().is_none_or(|account| account == scope.account)
+                && (config.regions.is_empty() || config.regions.contains(&scope.region))
+        };
+        self.scopes.is_empty() || self.scopes.iter().any(may_be)
     }
 
     /// The channels a rule or the digest names; all of them if it names none.

@@ -23,6 +23,7 @@ pub(super) struct Raw {
     pub(super) channel: Vec<Channel>,
     pub(super) alerts: Alerts,
     pub(super) digest: Option<Digest>,
+    pub(super) page: Page,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,7 +149,7 @@ pub(super) struct Channel {
     pub(super) url_file: Option<String>,
     pub(super) secret_env: Option<String>,
     pub(super) secret_file: Option<String>,
-    pub(super) headers: std::collections::BTreeMap<String, String>,
+    pub(super) headers: std::collections::BTreeMap<String, Header>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -163,6 +164,15 @@ pub(super) struct Alerts {
 pub(super) struct Digest {
     pub(super) at: Option<String>,
     pub(super) channels: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Page {
+    pub(super) listen: Option<String>,
+    pub(super) hosts: Vec<String>,
+    pub(super) token_env: Option<String>,
+    pub(super) token_file: Option<String>,
 }
 
 /// A number as its decimal text: money never goes through a float's arithmetic.
@@ -221,4 +231,13 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
     (line, column)
+}
+
+/// A header's value, or where it is read from.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a header is a text, { env = \"NAME\" } or { file = \"PATH\" }")]
+pub(super) enum Header {
+    Here(String),
+    Env { env: String },
+    File { file: String },
 }

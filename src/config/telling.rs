@@ -261,6 +261,10 @@ pub(super) fn channels(raw: Vec<raw::Channel>) -> Result<Vec<ChannelConfig>, Wro
 fn channel(raw: raw::Channel) -> Result<ChannelConfig, Wrong> {
     let name = raw.name.filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| Wrong::new("channel.name", "", "a [[channel]] needs a name"))?;
+    // It is part of the idempotency key, which travels in a header.
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+        return Err(Wrong::new("channel.name", name, "is made of letters, digits, -, _ and ."));
+    }
     let kinds = [("slack", Some(ChannelKind::Slack)), ("webhook", Some(ChannelKind::Webhook))];
     let kind = choice("channel.kind", raw.kind, None, &kinds)?.ok_or_else(|| {
         Wrong::new("channel.kind", name.clone(), "a [[channel]] is \"slack\" or \"webhook\"")
@@ -275,7 +279,10 @@ fn channel(raw: raw::Channel) -> Result<ChannelConfig, Wrong> {
         (Some(url), None, None) if url.starts_with("https://") || url.starts_with("http://") => {
             Source::Here(url)
         }
-        (Some(url), None, None) => return Err(Wrong::new("channel.url", url, "is no http or https address")),
+        // It may hold a secret: it is not repeated.
+        (Some(_), None, None) => {
+            return Err(Wrong::new("channel.url", "", "a webhook's address begins with https:// or http://"));
+        }
         (None, Some(name), None) => Source::Env(name),
         (None, None, Some(path)) => Source::File(path.into()),
         _ => {
@@ -294,7 +301,15 @@ fn channel(raw: raw::Channel) -> Result<ChannelConfig, Wrong> {
     if kind == ChannelKind::Slack && (secret.is_some() || !raw.headers.is_empty()) {
         return Err(Wrong::new("channel.name", name, "Slack takes no secret and no headers of ours"));
     }
-    Ok(ChannelConfig { name, kind, url, secret, headers: raw.headers.into_iter().collect() })
+    let headers = raw.headers.into_iter().map(|(name, value)| {
+        let source = match value {
+            raw::Header::Here(value) => Source::Here(value),
+            raw::Header::Env { env } => Source::Env(env),
+            raw::Header::File { file } => Source::File(file.into()),
+        };
+        (name, source)
+    });
+    Ok(ChannelConfig { name, kind, url, secret, headers: headers.collect() })
 }
 
 pub(super) fn alerts(raw: raw::Alerts) -> Result<AlertsConfig, Wrong> {

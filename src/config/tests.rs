@@ -51,6 +51,8 @@ fn the_example_is_the_defaults_and_names_every_key() {
     assert_eq!((all.channels.len(), all.digest.is_some()), (2, true));
     (all.rules, all.channels, all.digest) = (default.rules.clone(), Vec::new(), None);
     all.alerts.page = None;
+    assert_eq!((all.page.hosts.len(), all.page.token.is_some()), (1, true));
+    (all.page.hosts, all.page.token) = (Vec::new(), None);
     assert_eq!(format!("{all:?}"), format!("{default:?}"));
     let shape = include_str!("raw.rs");
     let keys = shape.lines().filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(':'));

@@ -12,6 +12,7 @@ pub mod price;
 pub mod principal;
 mod record;
 pub mod scope;
+pub mod selection;
 pub mod sql;
 pub mod usage;
 pub mod window;

@@ -140,12 +140,21 @@ fn rung(identity: &UserIdentity, role: Option<&str>, session: Option<&str>, serv
             person(arn.unwrap_or_else(|| format!("directory:{account}/{name}")), name)
         }
         Some("AWSAccount") => {
-            let id = identity.principal_id.as_deref().unwrap_or("unknown");
+            let id =
+                identity.principal_id.as_deref().and_then(|id| id.split(':').next()).unwrap_or("unknown");
             Rung {
                 key: format!("account:{account}/{id}"),
                 name: format!("account {account}"),
                 kind: PrincipalKind::Unknown,
             }
+        }
+        // Without a role's name its id is what all its sessions share.
+        Some("AssumedRole" | "Role") if identity.arn.is_none() => {
+            let id = identity.principal_id.as_deref().and_then(|id| id.split(':').next());
+            id.filter(|id| !id.is_empty()).map_or_else(
+                || unnamed(identity, name, service),
+                |id| Rung { key: id.to_owned(), name: id.to_owned(), kind: PrincipalKind::Service },
+            )
         }
         _ => unnamed(identity, name, service),
     }
@@ -174,7 +183,8 @@ fn service(identity: &UserIdentity, source_ip: Option<&str>) -> Option<String> {
     let is_service = |name: &str| name.ends_with(".amazonaws.com") || name == "AWS Internal";
     let invoked = identity.invoked_by.as_deref();
     let named = invoked.or_else(|| source_ip.filter(|address| is_service(address)));
-    let told = named.filter(|name| *name != "athena.amazonaws.com").map(str::to_owned);
+    let nobody_else = identity.arn.is_none() && identity.principal_id.is_none();
+    let told = named.filter(|name| nobody_else || *name != "athena.amazonaws.com").map(str::to_owned);
     told.or_else(|| session::service_of(role_name(identity).as_deref(), session_name(identity).as_deref()))
 }
 

@@ -51,6 +51,7 @@ pub fn fingerprint(sql: &str) -> Fingerprint {
 /// The text with `?` for every literal, without its comments.
 pub fn redact(sql: &str) -> String {
     let Some(tokens) = tokens(sql) else { return REDACTED_WHOLE.to_owned() };
+    let hive = is_hive_ddl(&tokens);
     let text: String = tokens
         .iter()
         .map(|token| match token {
@@ -59,7 +60,7 @@ pub fn redact(sql: &str) -> String {
                 if comment.ends_with('\n') { "\n".to_owned() } else { String::new() }
             }
             Token::Whitespace(Whitespace::MultiLineComment(_)) => " ".to_owned(),
-            token if is_literal(token) => "?".to_owned(),
+            token if is_literal(token) || (hive && is_quoted(token)) => "?".to_owned(),
             token => token.to_string(),
         })
         .collect();
@@ -93,6 +94,21 @@ fn tokens(sql: &str) -> Option<Vec<Token>> {
     Tokenizer::new(&GenericDialect {}, sql).tokenize().ok()
 }
 
+/// DDL without a query in it is Hive's, where `"..."` is a string (Athena user guide, "DDL statements").
+fn is_hive_ddl(tokens: &[Token]) -> bool {
+    let mut words = tokens.iter().filter_map(|token| match token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        _ => None,
+    });
+    let first = words.next().unwrap_or_default();
+    ["alter", "create", "drop", "msck", "show"].contains(&first.as_str())
+        && !words.any(|word| ["select", "values", "with"].contains(&word.as_str()))
+}
+
+fn is_quoted(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style == Some('"'))
+}
+
 fn is_literal(token: &Token) -> bool {
     !matches!(token, Token::Word(_) | Token::Placeholder(_) | Token::Whitespace(_) | Token::EOF)
         && is_valued(token)
@@ -106,22 +122,35 @@ fn is_valued(token: &Token) -> bool {
 }
 
 fn shape(tokens: &[Token]) -> String {
+    let hive = is_hive_ddl(tokens);
     let mut parts: Vec<String> = Vec::new();
     for token in tokens {
         let part = match token {
             Token::Whitespace(_) | Token::EOF => continue,
             Token::Word(word) if word.quote_style.is_none() => word.value.to_lowercase(),
-            token if is_literal(token) => "?".to_owned(),
+            token if is_literal(token) || (hive && is_quoted(token)) => "?".to_owned(),
             token => token.to_string(),
         };
-        // `?, ?` collapses into one: a list of any length is the same shape.
-        if part == "?" && parts.ends_with(&["?".to_owned(), ",".to_owned()]) {
-            parts.pop();
-            continue;
-        }
         parts.push(part);
+        collapse(&mut parts);
     }
     parts.join(" ")
+}
+
+/// A list of any length is the same shape: `?, ?` becomes `?`, and rows `(?), (?)` become `(?)`. A sign belongs to
+/// its number.
+fn collapse(parts: &mut Vec<String>) {
+    let last: Vec<&str> = parts.iter().rev().take(7).rev().map(String::as_str).collect();
+    if let [.., "(" | ",", "-", "?"] = last.as_slice() {
+        parts.remove(parts.len() - 2);
+        return collapse(parts);
+    }
+    let repeated = match last.as_slice() {
+        [.., "?", ",", "?"] => 2,
+        ["(", "?", ")", ",", "(", "?", ")"] => 4,
+        _ => 0,
+    };
+    parts.truncate(parts.len() - repeated);
 }
 
 fn untokenised_shape(sql: &str) -> String {

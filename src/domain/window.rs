@@ -84,6 +84,10 @@ impl Intervals {
         self.0.iter().any(|w| w.start <= window.start && window.end <= w.end)
     }
 
+    pub fn overlaps(&self, window: Window) -> bool {
+        self.0.iter().any(|w| w.intersect(&window).is_some())
+    }
+
     pub fn contains(&self, at: DateTime<Utc>) -> bool {
         self.0.iter().any(|w| w.contains(at))
     }

@@ -25,8 +25,10 @@ const ROUNDS: u32 = 5;
 /// A denied batch is halved down to this many ids, which are then asked singly: one workgroup that may not be seen
 /// (UNVERIFIED: AWS may refuse the whole call for it) costs the others of its batch few calls more.
 const DENIED_SINGLY: usize = 8;
-/// Batches that never worked and fail this often while a single id is answered are taken for unavailable.
+/// A batch that fails this often while one of its ids is answered alone is asked one by one.
 const BATCH_FAILURES: u32 = 3;
+/// Ids that fail one after the other, each through all its rounds: more are not waited for in this lookup.
+const SINGLE_FAILURES: usize = 3;
 
 /// Athena of one account and region.
 #[derive(Debug)]
@@ -67,9 +69,21 @@ impl Athena {
         self.batch_unavailable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What Athena says of up to 50 executions: one answer per id, in any order.
+    /// What Athena says of up to 50 executions, in any order. Ids without an answer are to be asked again; an error
+    /// means that none was answered.
     pub async fn lookup(&self, ids: &[ExecutionId]) -> Result<Vec<(ExecutionId, Answer)>, EngineError> {
         let mut answers = Vec::with_capacity(ids.len());
+        match self.ask(ids, &mut answers).await {
+            Err(error) if answers.is_empty() => Err(error),
+            _ => Ok(answers),
+        }
+    }
+
+    async fn ask(
+        &self,
+        ids: &[ExecutionId],
+        answers: &mut Vec<(ExecutionId, Answer)>,
+    ) -> Result<(), EngineError> {
         let mut singles = Vec::new();
         let mut work = vec![Chunk { ids: ids.to_vec(), again: false }];
         let mut denied = None;
@@ -101,17 +115,26 @@ impl Athena {
                         singles.extend(chunk.ids);
                     }
                 }
-                Told::Refused | Told::Unavailable => singles.extend(chunk.ids),
+                Told::Refused | Told::Singly => singles.extend(chunk.ids),
             }
         }
         if let Some(error) = denied.filter(|_| !self.batch_worked.load(Ordering::Relaxed)) {
             self.give_up_batches(&error);
         }
+        let (mut failures, mut failed) = (0, None);
         for id in singles {
-            let answer = self.get(&id).await?;
-            answers.push((id, answer));
+            match self.get(&id).await {
+                Ok(answer) => answers.push((id, answer)),
+                Err(error) => {
+                    failures += 1;
+                    failed = Some(error);
+                    if failures == SINGLE_FAILURES {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(answers)
+        failed.map_or(Ok(()), Err)
     }
 
     /// What GetQueryExecution says of one execution.
@@ -142,7 +165,6 @@ impl Athena {
     }
 
     async fn batch(&self, ids: &[ExecutionId]) -> Result<Told, EngineError> {
-        let mut failures = 0;
         let mut rounds = 0;
         loop {
             let names = ids.iter().map(|id| id.as_str().to_owned()).collect();
@@ -169,29 +191,40 @@ impl Athena {
                 FaultKind::Denied => return Ok(Told::Denied(error)),
                 FaultKind::UnknownAction => return Ok(self.give_up_batches(&error)),
                 FaultKind::Transient if rounds < ROUNDS => {
-                    failures += 1;
-                    // Some stand-ins for AWS answer an action they do not have with HTTP 500.
-                    let never_worked = !self.batch_worked.load(Ordering::Relaxed);
-                    if never_worked && failures >= BATCH_FAILURES && self.answers_singly(ids).await {
-                        return Ok(self.give_up_batches(&error));
-                    }
-                    tokio::time::sleep(Duration::from_secs(1 << rounds)).await;
                     rounds += 1;
+                    if rounds >= BATCH_FAILURES
+                        && let Some(id) = self.answered_singly(ids).await
+                    {
+                        // Some id of it is what fails, for ever; or the action: some stand-ins for AWS answer one
+                        // they do not have with HTTP 500.
+                        let works = self.batch_worked.load(Ordering::Relaxed) || self.batch_answers(id).await;
+                        return Ok(if works { Told::Singly } else { self.give_up_batches(&error) });
+                    }
+                    tokio::time::sleep(Duration::from_secs(1 << (rounds - 1))).await;
                 }
                 _ => return Err(self.failed(error)),
             }
         }
     }
 
-    async fn answers_singly(&self, ids: &[ExecutionId]) -> bool {
-        let Some(id) = ids.first() else { return false };
-        self.client.get_query_execution().query_execution_id(id.as_str()).send().await.is_ok()
+    /// One of a few of these that is answered when it is asked alone.
+    async fn answered_singly<'a>(&self, ids: &'a [ExecutionId]) -> Option<&'a ExecutionId> {
+        for id in [ids.first(), ids.get(ids.len() / 2), ids.last()].into_iter().flatten() {
+            if self.client.get_query_execution().query_execution_id(id.as_str()).send().await.is_ok() {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    async fn batch_answers(&self, id: &ExecutionId) -> bool {
+        self.client.batch_get_query_execution().query_execution_ids(id.as_str()).send().await.is_ok()
     }
 
     fn give_up_batches(&self, error: &CallError) -> Told {
         tracing::warn!(scope = %self.scope, "{error}: asking one by one");
         *self.batch_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-        Told::Unavailable
+        Told::Singly
     }
 
     fn failed(&self, source: CallError) -> EngineError {
@@ -206,7 +239,8 @@ enum Told {
     Refused,
     /// The whole call, because of the action or of some workgroup in it.
     Denied(CallError),
-    Unavailable,
+    /// Each id is to be asked by itself.
+    Singly,
 }
 
 /// InvalidRequestException for one id. That an unknown or expired id says "not found" is UNVERIFIED; any other

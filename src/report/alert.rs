@@ -113,9 +113,6 @@ pub fn part(part: &Part, longest: usize) -> String {
 /// The facts below the title, one per line, shortest first.
 pub fn facts(alert: &Alert) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(note) = &alert.note {
-        facts.push(shortened(&printable(note), 600));
-    }
     if let Some(share) = alert.share {
         facts.push(format!("{}.{}% of everything then", share / 100, share / 10 % 10));
     }
@@ -129,6 +126,11 @@ pub fn facts(alert: &Alert) -> Vec<String> {
         facts.push(format!("Coverage: {}", alert.coverage));
     }
     facts
+}
+
+/// What a finding has to say beside its numbers, such as Athena's reason: other people's text.
+pub fn note(alert: &Alert, longest: usize) -> Option<String> {
+    alert.note.as_deref().map(|note| shortened(&printable(note), longest))
 }
 
 /// A whole message for a terminal or a log.
@@ -147,7 +149,8 @@ pub fn text(message: &Message) -> String {
         Message::Alert(alert) => {
             list("Who", &alert.top_principals);
             list("What", &alert.top_queries);
-            let _ = write!(text, "\n\n{}", facts(alert).join("\n"));
+            let lines: Vec<String> = note(alert, 600).into_iter().chain(facts(alert)).collect();
+            let _ = write!(text, "\n\n{}", lines.join("\n"));
             let _ = write!(text, "\nRule: {} ({})", printable(&alert.rule), alert.severity.as_str());
             if let Some(link) = &alert.link {
                 let _ = write!(text, "\n{link}");

@@ -34,10 +34,11 @@ pub fn contributors(facts: &Facts, rule: &Rule, finding: &Finding) -> (Vec<Part>
     for fact in facts.executions.iter().filter(|fact| fact.id == finding.key) {
         principals.insert(&fact.dims.principal_key, (&fact.dims.principal, fact.measures));
     }
-    let of_query = facts
-        .failures
-        .iter()
-        .filter(|fact| fact.fingerprint == finding.key && same_period(fact.period.span, fact.period.start));
+    let of_query = facts.failures.iter().filter(|fact| {
+        fact.fingerprint == finding.key
+            && same_period(fact.period.span, fact.period.start)
+            && rule.filter.admits(&fact.dims)
+    });
     for fact in of_query {
         let key = fact.dims.principal_key.as_str();
         principals.entry(key).or_insert((&fact.dims.principal, Measures::default())).1.add(&fact.measures);

@@ -67,8 +67,9 @@ pub struct FailureFact {
     pub fingerprint: String,
     /// As far as it may be told.
     pub text: String,
-    /// Athena's reason of the latest one.
+    /// Athena's reason of the latest one, and when that was submitted.
     pub reason: String,
+    pub at: DateTime<Utc>,
     pub measures: Measures,
 }
 

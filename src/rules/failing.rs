@@ -23,8 +23,11 @@ impl Settings {
             .filter(|failure| failure.period.span == self.span && rule.filter.admits(&failure.dims));
         for failure in admitted {
             let key = (failure.period.start, failure.fingerprint.as_str());
-            let (_, measures) = shapes.entry(key).or_insert((failure, Measures::default()));
+            let (latest, measures) = shapes.entry(key).or_insert((failure, Measures::default()));
             measures.add(&failure.measures);
+            if failure.at > latest.at {
+                *latest = failure;
+            }
         }
         let findings = shapes.into_values().filter_map(|(failure, measures)| {
             let level = doublings(measures.failed, self.limit)?;

@@ -181,14 +181,19 @@ fn a_failing_shape_is_told_with_athenas_reason() {
         dims: dims("ann"),
         fingerprint: "f".to_owned(),
         text: "SELECT ?".to_owned(),
-        reason: "COLUMN_NOT_FOUND".to_owned(),
+        reason: format!("COLUMN_NOT_FOUND: {n}"),
+        at: hour(0) + TimeDelta::minutes(10 - n as i64),
         measures: Measures { executions: n, failed: n, ..Measures::default() },
     };
     let rule = rule(Check::Failing(failing::Settings { span: Span::Hour, limit: 10 }));
-    let facts = Facts { failures: vec![failure(4), failure(6)], ..Facts::default() };
+    let facts = Facts { failures: vec![failure(6), failure(4)], ..Facts::default() };
     let found = evaluate(std::slice::from_ref(&rule), &facts, hour(1));
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].value, found[0].note.as_deref()), (Amount::Failed(10), Some("COLUMN_NOT_FOUND")));
+    assert_eq!(
+        (found[0].value, found[0].note.as_deref()),
+        (Amount::Failed(10), Some("COLUMN_NOT_FOUND: 4")),
+        "the latest"
+    );
     assert!(told(&rule, &Facts { failures: vec![failure(9)], ..Facts::default() }).is_empty());
 }
 

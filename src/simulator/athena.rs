@@ -39,7 +39,7 @@ pub(super) fn get(
     };
     check_ids(&ids)?;
     let execution = known(executions, id, now).ok_or_else(|| not_found(id))?;
-    check_workgroup(execution, faults, who, "athena:GetQueryExecution")?;
+    check(execution, id, faults, who, "athena:GetQueryExecution")?;
     Ok(json!({ "QueryExecution": execution.json(now) }))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn batch(
                 "ErrorMessage": "Please try again",
             })),
             Some(execution) => {
-                check_workgroup(execution, faults, who, "athena:BatchGetQueryExecution")?;
+                check(execution, id, faults, who, "athena:BatchGetQueryExecution")?;
                 found.push(execution.json(now));
             }
             None if faults.unknown_ids == UnknownIds::FailTheCall => return Err(not_found(id)),
@@ -99,7 +99,16 @@ fn check_ids(ids: &[String]) -> Result<(), Refusal> {
     }
 }
 
-fn check_workgroup(execution: &Execution, faults: &Faults, who: &str, action: &str) -> Result<(), Refusal> {
+fn check(
+    execution: &Execution,
+    id: &String,
+    faults: &Faults,
+    who: &str,
+    action: &str,
+) -> Result<(), Refusal> {
+    if faults.broken_ids.contains(id) {
+        return Err(Refusal::internal());
+    }
     let workgroup = execution.workgroup();
     if faults.denied_workgroups.iter().any(|denied| denied == workgroup) {
         return Err(Refusal::denied(who, action, &format!("workgroup/{workgroup}")));

@@ -45,6 +45,8 @@ pub struct Faults {
     pub denied_in: Option<Scope>,
     /// Workgroups whose executions may not be seen: the whole call is refused (UNVERIFIED for a batch).
     pub denied_workgroups: Vec<String>,
+    /// Executions that every call which names them fails for, with HTTP 500 (UNVERIFIED that AWS ever does).
+    pub broken_ids: Vec<String>,
     /// BatchGetQueryExecution does not exist, as in other stand-ins for AWS.
     pub batch_unknown: bool,
     pub unknown_ids: UnknownIds,

@@ -20,6 +20,10 @@ pub enum Answer {
     Redirect(String),
     /// The connection breaks.
     Reset,
+    /// 200, after so many milliseconds.
+    Slow(u64),
+    /// 404, with the path that was asked for in the answer, as many servers do.
+    Echo,
     /// No answer, ever.
     Hang,
 }
@@ -112,6 +116,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> io::Result<()
         state.received.push(Received { headers, body, answer: answer.clone() });
         answer
     };
+    let echo = answer == Answer::Echo;
     let (status, more) = match answer {
         Answer::Status(status) => (status, String::new()),
         Answer::TooMany(seconds) => (429, format!("Retry-After: {seconds}\r\n")),
@@ -121,11 +126,24 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> io::Result<()
             stream.set_zero_linger()?;
             return Ok(());
         }
+        Answer::Slow(milliseconds) => {
+            tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+            (200, String::new())
+        }
+        Answer::Echo => (404, String::new()),
         Answer::Hang => std::future::pending().await,
     };
-    let reply = format!("HTTP/1.1 {status} .\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    let said = if echo { request_line(&bytes) } else { String::new() };
+    let length = said.len();
+    let reply =
+        format!("HTTP/1.1 {status} .\r\n{more}Content-Length: {length}\r\nConnection: close\r\n\r\n{said}");
     stream.write_all(reply.as_bytes()).await?;
     stream.shutdown().await
+}
+
+fn request_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    format!("Cannot {}", text.lines().next().unwrap_or_default())
 }
 
 /// The headers, and where the body begins; `None` before they are whole.

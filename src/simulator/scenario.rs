@@ -11,7 +11,7 @@ mod week;
 
 pub use hour::{HourLoad, hour};
 pub use truth::{BadAfternoon, Sum, Truth};
-pub use week::{regions, week};
+pub use week::{afterwards, regions, week};
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,8 @@ pub enum FileError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("there is no .json or .json.gz file in {}", path.display())]
     Empty { path: PathBuf },
+    #[error("{} is damaged, after {bytes} bytes of text", path.display())]
+    Damaged { path: PathBuf, bytes: u64, source: io::Error },
     #[error("{} ends in the middle, after {bytes} bytes of text", path.display())]
     Truncated { path: PathBuf, bytes: u64 },
     #[error("{} is no CloudTrail log file", path.display())]
@@ -49,8 +51,8 @@ impl FileError {
             Self::Empty { .. } => {
                 "CloudTrail writes them to AWSLogs/<account>/CloudTrail/<region>/ of its bucket".to_owned()
             }
-            Self::Truncated { .. } => {
-                "copy the file again and repeat: the records before its end are stored, and stored once only"
+            Self::Damaged { .. } | Self::Truncated { .. } => {
+                "copy the file again and repeat: the records before that are stored, and stored once only"
                     .to_owned()
             }
             Self::NotATrail { .. } => "expected {\"Records\": [...]} or a JSON array of records".to_owned(),
@@ -65,7 +67,8 @@ pub struct TrailFiles {
     current: Option<Current>,
     athena: Finder<'static>,
     chunk: Vec<u8>,
-    failed: Option<FileError>,
+    /// To be told of before more is read.
+    failed: VecDeque<FileError>,
     bytes: u64,
 }
 
@@ -97,33 +100,33 @@ impl Read for Reader {
 impl TrailFiles {
     /// Lists what is to be read; reads nothing yet.
     pub fn open(paths: &[PathBuf]) -> Result<Self, FileError> {
-        let mut files = VecDeque::new();
+        let (mut files, mut failed) = (VecDeque::new(), VecDeque::new());
         for path in paths {
-            let unreadable = |source| FileError::Unreadable { path: path.clone(), source };
-            if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+            let metadata = std::fs::metadata(path)
+                .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+            if !metadata.is_dir() {
                 files.push_back(path.clone());
                 continue;
             }
             let before = files.len();
-            for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-                let entry = entry.map_err(|error| unreadable(error.into()))?;
-                if entry.file_type().is_file() && is_trail(entry.path()) {
-                    files.push_back(entry.into_path());
+            for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name() {
+                match entry {
+                    Ok(entry) if entry.file_type().is_file() && is_trail(entry.path()) => {
+                        files.push_back(entry.into_path());
+                    }
+                    Ok(_) => {}
+                    Err(error) => failed.push_back(FileError::Unreadable {
+                        path: error.path().unwrap_or(path).to_owned(),
+                        source: error.into(),
+                    }),
                 }
             }
-            if files.len() == before {
+            if files.len() == before && failed.is_empty() {
                 return Err(FileError::Empty { path: path.clone() });
             }
         }
         let bytes = files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum();
-        Ok(Self {
-            files,
-            current: None,
-            athena: Finder::new(ATHENA),
-            chunk: vec![0; CHUNK],
-            failed: None,
-            bytes,
-        })
+        Ok(Self { files, current: None, athena: Finder::new(ATHENA), chunk: vec![0; CHUNK], failed, bytes })
     }
 
     /// Bytes of all files on disk.
@@ -134,18 +137,18 @@ impl TrailFiles {
     /// The next events, with the bytes of files that were ended by it; `None` after the last. An error ends its
     /// file, not the reading.
     pub fn next_batch(&mut self) -> Option<Result<(Batch, u64), FileError>> {
-        if let Some(failed) = self.failed.take() {
+        if let Some(failed) = self.failed.pop_front() {
             return Some(Err(failed));
         }
         let mut batch = Batch::default();
         let (mut scanned, mut ended) = (0, 0);
-        while batch.events.len() < EVENTS && scanned < BYTES {
+        while batch.events.len() + batch.unreadable.len() < EVENTS && scanned < BYTES {
             let Some(mut current) = self.current.take() else {
                 let Some(path) = self.files.pop_front() else { break };
                 match Current::open(path) {
                     Ok(current) => self.current = Some(current),
                     Err(error) => {
-                        self.failed = Some(error);
+                        self.failed.push_back(error);
                         break;
                     }
                 }
@@ -158,13 +161,13 @@ impl TrailFiles {
                     self.current = Some(current);
                 }
                 Err(error) => {
-                    self.failed = Some(error);
+                    self.failed.push_back(error);
                     break;
                 }
             }
         }
         if batch.read == 0 && scanned == 0 && ended == 0 {
-            return self.failed.take().map(Err);
+            return self.failed.pop_front().map(Err);
         }
         Some(Ok((batch, ended)))
     }
@@ -201,6 +204,11 @@ impl Current {
         let read = match self.reader.read(chunk) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(self.truncated()),
+            Err(source)
+                if matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) =>
+            {
+                return Err(FileError::Damaged { path: self.path.clone(), bytes: self.bytes, source });
+            }
             Err(source) => return Err(FileError::Unreadable { path: self.path.clone(), source }),
         };
         if read == 0 {

@@ -177,7 +177,10 @@ impl Walker<'_> {
         done: u64,
     ) -> Result<(), StoreError> {
         let batch = page.batch;
-        let walked = walked.and_then(|window| Window::new(window.start, window.end.min(self.settled)));
+        // A long backfill: what has left the event history since the pass began was not read.
+        let walked = walked
+            .and_then(|window| plan::readable(window, self.ctx.clock.now()))
+            .and_then(|window| Window::new(window.start, window.end.min(self.settled)));
         self.report.events_read += batch.read;
         self.report.skipped += batch.skipped;
         self.report.own += batch.own;

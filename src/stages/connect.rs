@@ -9,7 +9,7 @@ use super::{Ctx, Progress, ScopeCtx};
 use crate::aws::{Aws, AwsError, Connection};
 use crate::clock::Clock;
 use crate::config::{Config, ScopeConfig};
-use crate::domain::scope::Region;
+use crate::domain::scope::{AccountId, Region, Scope};
 use crate::engine::athena::Athena;
 use crate::source::lookup_events::LookupEvents;
 use crate::store::{Store, StoreError};
@@ -18,6 +18,16 @@ use crate::store::{Store, StoreError};
 pub struct Unreachable {
     pub name: String,
     pub error: AwsError,
+    /// As far as the configuration tells them.
+    account: Option<AccountId>,
+    region: Option<Region>,
+}
+
+impl Unreachable {
+    fn may_be(&self, scope: &Scope) -> bool {
+        self.account.as_ref().is_none_or(|account| *account == scope.account)
+            && self.region.as_ref().is_none_or(|region| *region == scope.region)
+    }
 }
 
 /// Every configured account and region; without any, the SDK's own.
@@ -58,7 +68,12 @@ pub async fn connect(config: &Config, aws: &Aws) -> (Vec<Connection>, Vec<Unreac
                 tracing::warn!("{name} is {scope}, which another [[scope]] names too: it is read once");
             }
             Ok(connection) => connected.push(connection),
-            Err(error) => unreachable.push(Unreachable { name: target_name(scope, region.as_ref()), error }),
+            Err(error) => unreachable.push(Unreachable {
+                name: target_name(scope, region.as_ref()),
+                error,
+                account: scope.named_account(),
+                region: region.clone(),
+            }),
         }
     }
     (connected, unreachable)
@@ -70,8 +85,10 @@ pub async fn context(
     clock: Clock,
     store: Arc<Store>,
     connections: Vec<Connection>,
+    unreachable: &[Unreachable],
     stop: CancellationToken,
 ) -> Result<Ctx, StoreError> {
+    let watched = watched(&config, &store, &connections, unreachable).await?;
     let mut scopes = Vec::new();
     for connection in connections {
         scopes.push(ScopeCtx {
@@ -81,5 +98,24 @@ pub async fn context(
             engine: Athena::new(&connection),
         });
     }
-    Ok(Ctx { config, clock, store, scopes, stop, progress: Arc::new(Progress::default()) })
+    Ok(Ctx { config, clock, store, scopes, watched, stop, progress: Arc::new(Progress::default()) })
+}
+
+/// The scopes somebody expects to be read: those connected, those configured by account and region, and of a target
+/// that cannot be reached this time, whatever was read of it before.
+async fn watched(
+    config: &Config,
+    store: &Store,
+    connections: &[Connection],
+    unreachable: &[Unreachable],
+) -> Result<Vec<Scope>, StoreError> {
+    let mut watched: Vec<Scope> = connections.iter().map(|connection| connection.scope.clone()).collect();
+    let before = if unreachable.is_empty() { Vec::new() } else { store.scopes_read().await? };
+    let lost = before.into_iter().filter(|scope| unreachable.iter().any(|target| target.may_be(scope)));
+    for scope in config.named_scopes().chain(lost) {
+        if !watched.contains(&scope) {
+            watched.push(scope);
+        }
+    }
+    Ok(watched)
 }

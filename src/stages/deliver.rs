@@ -37,7 +37,7 @@ pub async fn deliver(
     let names = channels.iter().map(|channel| channel.name().to_owned()).collect();
     let mut total =
         Delivered { given_up: store.give_up_on_strangers(names, clock.now()).await?, ..Delivered::default() };
-    let rounds = join_all(channels.iter().map(|channel| round(store, channel, clock, stop))).await;
+    let rounds = join_all(channels.iter().map(|channel| deliver_to(store, channel, clock, stop))).await;
     for round in rounds {
         let round = round?;
         total.delivered += round.delivered;
@@ -47,14 +47,16 @@ pub async fn deliver(
     Ok(total)
 }
 
-async fn round(
+/// Sends what is due to one channel, in order, for as long as it takes it.
+pub async fn deliver_to(
     store: &Store,
     channel: &Channel,
     clock: &Clock,
     stop: &CancellationToken,
 ) -> Result<Delivered, StoreError> {
     let mut done = Delivered::default();
-    for (index, owed) in store.owed(channel.name().to_owned(), A_ROUND).await?.iter().enumerate() {
+    for (index, owed) in store.owed(channel.name().to_owned(), A_ROUND, clock.now()).await?.iter().enumerate()
+    {
         if stop.is_cancelled() {
             break;
         }
@@ -85,6 +87,10 @@ async fn round(
         if store.sent(channel.name().to_owned(), owed, sent, now).await? {
             tracing::error!(channel = channel.name(), alert = key, "given up after a day: {error}");
             done.given_up += 1;
+            if !refused {
+                // Whatever is behind it would meet the same silence: a round is over after one.
+                break;
+            }
         } else {
             tracing::warn!(
                 channel = channel.name(),

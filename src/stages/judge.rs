@@ -6,7 +6,6 @@ use super::Ctx;
 use crate::config::{Config, DigestConfig};
 use crate::domain::alert::{Alert, Amount, Digest, Finding, Message, Part, Period, Span, Subject, alert_id};
 use crate::domain::day::local_day;
-use crate::domain::scope::Scope;
 use crate::domain::usage::{Dimension, UsageLine};
 use crate::domain::window::Window;
 use crate::report::alert::title;
@@ -16,21 +15,31 @@ use crate::store::{Found, Reader, Store, StoreError};
 /// Those who made up a value that a message names.
 const TOP: usize = 5;
 
+/// Alerts stored in one transaction.
+const AT_A_TIME: usize = 50;
+/// A digest waits this long for a book that is behind.
+const PATIENCE: TimeDelta = TimeDelta::hours(2);
+
 /// Looks at what was built since the last time. Returns how many alerts are new.
 pub async fn judge(ctx: &Ctx) -> Result<u64, StoreError> {
     let now = ctx.clock.now();
     ctx.store.judging_since(now).await?;
-    let mut watched: Vec<Scope> = ctx.scopes.iter().map(|scope| scope.scope.clone()).collect();
-    let unseen = ctx.config.named_scopes().filter(|scope| !watched.contains(scope)).collect::<Vec<_>>();
-    watched.extend(unseen);
-    let (facts, hours) = ctx.store.facts(watched, now).await?;
+    let (facts, hours) = ctx.store.facts(ctx.watched.clone(), now).await?;
     let findings = ctx.store.unknown(rules::evaluate(&ctx.config.rules, &facts, now)).await?;
-    let mut found = Vec::new();
+    let (mut found, mut new) = (Vec::new(), 0);
     for finding in findings {
+        // The evidence is read on this thread: signals are heard in between, and what was found by then is kept.
+        tokio::task::yield_now().await;
+        if ctx.stop.is_cancelled() {
+            return Ok(new + ctx.store.found(found, Vec::new(), now).await?);
+        }
         let Some(rule) = ctx.config.rules.iter().find(|rule| rule.name == finding.rule) else { continue };
         found.push(alert(ctx, &facts, rule, finding, now)?);
+        if found.len() == AT_A_TIME {
+            new += ctx.store.found(std::mem::take(&mut found), Vec::new(), now).await?;
+        }
     }
-    ctx.store.found(found, hours, now).await
+    Ok(new + ctx.store.found(found, hours, now).await?)
 }
 
 fn alert(
@@ -81,7 +90,7 @@ fn alert(
         share,
         top_principals,
         top_queries,
-        coverage: reader.completeness(&finding.period, config.collect.late, now)?,
+        coverage: reader.completeness(&finding.period, config, now)?,
         link: config.alerts.page.as_deref().map(|page| link(page, &finding.period)),
     });
     Ok(Found {
@@ -104,14 +113,16 @@ fn link(page: &str, period: &Period) -> String {
     format!("{page}/?since={}&until={}", text(period.start), text(period.end))
 }
 
-/// Makes the digest of yesterday if its time has come and it was not made. Returns how many are new: 0 or 1.
+/// Makes the newest digest whose time has come, if it was not made. Returns how many are new: 0 or 1.
 pub async fn digest(store: &Store, config: &Config, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let Some((wanted, period)) = digest_due(config, now) else { return Ok(0) };
+    let Some(wanted) = &config.digest else { return Ok(0) };
+    let period = digest_day(wanted, config, now);
     let reader = store.reader()?;
-    let series = serde_json::json!(["digest", period.name]).to_string();
-    if period.end <= store.judging_since(now).await? || reader.is_told(&series)? {
+    store.judging_since(now).await?;
+    if !digest_is_missing(&reader, config, now)? {
         return Ok(0);
     }
+    let series = digest_series(&period);
     let message = Message::Digest(summed_up(&reader, config, period.clone(), now)?);
     let found = Found {
         series,
@@ -128,20 +139,30 @@ pub async fn digest(store: &Store, config: &Config, now: DateTime<Utc>) -> Resul
     store.found(vec![found], Vec::new(), now).await
 }
 
-/// Whether the digest's time has come and it was not made.
+/// Whether the digest's time has come, the book reaches to the end of its day, and it was not made.
 pub fn digest_is_missing(reader: &Reader, config: &Config, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let Some((_, period)) = digest_due(config, now) else { return Ok(false) };
+    let Some(wanted) = &config.digest else { return Ok(false) };
+    let period = digest_day(wanted, config, now);
     let begun = reader.judging_since()?.is_some_and(|since| period.end > since);
-    Ok(begun && !reader.is_told(&serde_json::json!(["digest", period.name]).to_string())?)
+    if !begun || reader.is_told(&digest_series(&period))? {
+        return Ok(false);
+    }
+    let whole = reader.rolled_up_at()?.is_some_and(|at| at >= period.end + config.collect.late);
+    // A book that stays behind is told of as it is: the digest says how complete it is.
+    let is_late = digest_day(wanted, config, now - PATIENCE) == period;
+    Ok(whole || is_late)
 }
 
-/// Yesterday, from the digest's time of day on.
-fn digest_due(config: &Config, now: DateTime<Utc>) -> Option<(&DigestConfig, Period)> {
-    let wanted = config.digest.as_ref()?;
-    let today = local_day(now, config.timezone);
-    // By the clock on the wall, whatever the hours of the day are.
+/// The day of the newest digest whose time has come, by the clock on the wall, whatever the hours of the day are:
+/// yesterday, or before that time of day the day before.
+fn digest_day(wanted: &DigestConfig, config: &Config, now: DateTime<Utc>) -> Period {
     let is_time = now.with_timezone(&config.timezone).time() >= wanted.at;
-    is_time.then(|| (wanted, Period::day(today - TimeDelta::days(1), config.timezone)))
+    let back = if is_time { 1 } else { 2 };
+    Period::day(local_day(now, config.timezone) - TimeDelta::days(back), config.timezone)
+}
+
+fn digest_series(period: &Period) -> String {
+    serde_json::json!(["digest", period.name]).to_string()
 }
 
 /// The digest of a day.
@@ -165,9 +186,8 @@ pub fn summed_up(
         ..part(line)
     };
     let unattributed = lines.iter().filter(|line| line.key.as_deref() == Some("unattributed"));
-    let series = serde_json::json!(["digest", period.name]).to_string();
     Ok(Digest {
-        id: alert_id(&series, 0),
+        id: alert_id(&digest_series(&period), 0),
         total: sum("total", &lines),
         week_before: sum(
             "a week before",
@@ -177,7 +197,7 @@ pub fn summed_up(
         kinds: parts(&usage(whole, Dimension::Kind)?),
         queries: queries.iter().take(TOP).map(told).collect(),
         unattributed: sum("unattributed", unattributed),
-        coverage: reader.completeness(&period, config.collect.late, now)?,
+        coverage: reader.completeness(&period, config, now)?,
         link: config.alerts.page.as_deref().map(|page| link(page, &period)),
         period,
     })

@@ -25,11 +25,11 @@ use crate::domain::window::Window;
 use crate::engine::athena::Athena;
 use crate::source::lookup_events::LookupEvents;
 use crate::source::trail_files::TrailFiles;
-use crate::store::{ScopeId, Store, StoreError};
+use crate::store::{Judged, ScopeId, Store, StoreError};
 
-pub use deliver::{Delivered, deliver};
+pub use deliver::{Delivered, deliver, deliver_to};
 pub use judge::{digest, digest_is_missing, judge, summed_up};
-pub use plan::{HISTORY, windows};
+pub use plan::{HISTORY, readable, windows};
 pub use progress::{Progress, Reading};
 pub use report::{Failure, Report, ScopeReport, StageError};
 
@@ -40,6 +40,8 @@ pub struct Ctx {
     pub clock: Clock,
     pub store: Arc<Store>,
     pub scopes: Vec<ScopeCtx>,
+    /// What somebody expects to be read: `scopes`, and those that could not be connected.
+    pub watched: Vec<Scope>,
     pub stop: CancellationToken,
     pub progress: Arc<Progress>,
 }
@@ -67,19 +69,19 @@ enum Phase {
 /// `asked`: read what is missing of this span; `None` is what is missing up to now.
 pub async fn tick(ctx: &Ctx, asked: Option<Window>) -> Result<Report, StoreError> {
     let began = ctx.clock.now();
-    if asked.is_some() {
-        // For rules to see; what a backfill then adds is not.
-        ctx.store.rollup_left_over(began).await?;
-    }
+    let judged = match asked {
+        None => Judged::All,
+        Some(_) => Judged::Walked(ctx.store.all_walked().await?),
+    };
     let scopes = join_all(ctx.scopes.iter().map(|scope| pass(ctx, scope, asked))).await;
     let scopes = scopes.into_iter().collect::<Result<Vec<_>, _>>()?;
-    finish(ctx, scopes, began, asked.is_none()).await
+    finish(ctx, scopes, began, judged).await
 }
 
 /// The same from trail files; Athena is asked about what they name in the scopes of `ctx`.
 pub async fn tick_files(ctx: &Ctx, trail: TrailFiles) -> Result<Report, StoreError> {
     let began = ctx.clock.now();
-    ctx.store.rollup_left_over(began).await?;
+    let judged = Judged::Walked(ctx.store.all_walked().await?);
     let mut scopes = vec![files::collect(ctx, trail).await?];
     let (_, done) = watch::channel(Phase::Done);
     let enriched = join_all(ctx.scopes.iter().map(|scope| {
@@ -92,7 +94,7 @@ pub async fn tick_files(ctx: &Ctx, trail: TrailFiles) -> Result<Report, StoreErr
         }
     }));
     scopes.extend(enriched.await.into_iter().collect::<Result<Vec<_>, _>>()?);
-    finish(ctx, scopes, began, false).await
+    finish(ctx, scopes, began, judged).await
 }
 
 async fn pass(ctx: &Ctx, scope: &ScopeCtx, asked: Option<Window>) -> Result<ScopeReport, StoreError> {
@@ -115,16 +117,22 @@ async fn finish(
     ctx: &Ctx,
     scopes: Vec<ScopeReport>,
     began: chrono::DateTime<chrono::Utc>,
-    to_judge: bool,
+    judged: Judged,
 ) -> Result<Report, StoreError> {
     let now = ctx.clock.now();
-    let rolled_up = ctx.store.rollup(now, to_judge).await?;
+    let rolled_up = ctx.store.rollup(now, judged).await?;
     let daily = ctx.store.purged_at().await?.is_none_or(|at| now - at >= chrono::TimeDelta::days(1));
     if daily && !ctx.stop.is_cancelled() {
         ctx.store.purge(now).await?;
-        ctx.store.set_purged_at(now).await?;
+        if !ctx.stop.is_cancelled() {
+            ctx.store.set_purged_at(now).await?;
+        }
     }
     let counts = ctx.store.counts().await?;
     let elapsed = (ctx.clock.now() - began).to_std().unwrap_or_default();
-    Ok(Report { scopes, rolled_up, counts, elapsed, stopped: ctx.stop.is_cancelled() })
+    let report = Report { scopes, rolled_up, counts, elapsed, stopped: ctx.stop.is_cancelled() };
+    if !report.stopped {
+        ctx.store.ticked(report.ticked(began)).await?;
+    }
+    Ok(report)
 }

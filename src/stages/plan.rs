@@ -10,6 +10,11 @@ pub const HISTORY: TimeDelta = TimeDelta::days(90);
 const REREAD: TimeDelta = TimeDelta::hours(26);
 const REREAD_EVERY: TimeDelta = TimeDelta::hours(24);
 
+/// What of `asked` CloudTrail's event history still has at `now`.
+pub fn readable(asked: Window, now: DateTime<Utc>) -> Option<Window> {
+    Window::new(asked.start.max(now - HISTORY), asked.end.min(now))
+}
+
 /// The windows of StartQueryExecution to read, newest first. Without an asked span: from the last walked end to
 /// `now`, the last 26 hours once a day, then older gaps, back to where the book `begins`.
 pub fn windows(
@@ -20,15 +25,11 @@ pub fn windows(
     reread: bool,
 ) -> Vec<Window> {
     let now = now.trunc_subsecs(0);
-    let oldest = now - HISTORY;
-    let span = asked.map_or_else(
-        || {
-            let start = walked.first_start().map_or(begins, |first| first.min(begins));
-            Window::new(start.max(oldest), now)
-        },
-        |asked| Window::new(asked.start.max(oldest), asked.end.min(now)),
-    );
-    let Some(span) = span else { return Vec::new() };
+    let asked = asked.or_else(|| {
+        let start = walked.first_start().map_or(begins, |first| first.min(begins));
+        Window::new(start, now)
+    });
+    let Some(span) = asked.and_then(|asked| readable(asked, now)) else { return Vec::new() };
     let mut missing: Intervals = walked.missing(span).into_iter().collect();
     if reread {
         missing.extend(Window::new((now - REREAD).max(span.start), now));
@@ -94,5 +95,13 @@ mod tests {
         assert!(!reread_due(None, at(0)));
         assert!(!reread_due(Some(at(-23)), at(0)));
         assert!(reread_due(Some(at(-24)), at(0)));
+    }
+
+    #[test]
+    fn what_has_left_the_event_history_is_not_asked_for() {
+        let asked = window(-100 * 24, 5);
+        assert_eq!(readable(asked, at(0)), Some(window(-90 * 24, 0)));
+        assert_eq!(readable(asked, at(3)), Some(window(3 - 90 * 24, 3)));
+        assert_eq!(readable(window(-100 * 24, -91 * 24), at(0)), None);
     }
 }

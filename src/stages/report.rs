@@ -7,6 +7,9 @@ use crate::aws::Traffic;
 use crate::engine::EngineError;
 use crate::source::lookup_events::SourceError;
 use crate::source::trail_files::FileError;
+use chrono::{DateTime, Utc};
+
+use crate::store::page::Tick;
 use crate::store::{Counts, Enriched, RolledUp};
 
 /// Why a stage ended early in one scope. The others went on.
@@ -112,6 +115,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// What is kept of a tick.
+    pub(super) fn ticked(&self, began_at: DateTime<Utc>) -> Tick {
+        let sum = |count: fn(&ScopeReport) -> u64| self.scopes.iter().map(count).sum();
+        let mut api_calls = BTreeMap::new();
+        for (api, calls) in self.scopes.iter().flat_map(|scope| &scope.api_calls) {
+            *api_calls.entry(api.clone()).or_default() += calls;
+        }
+        Tick {
+            began_at,
+            elapsed_ms: u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            events_read: sum(|scope| scope.events_read),
+            finished: sum(|scope| scope.enriched.finished),
+            throttled: sum(|scope| scope.throttled),
+            failures: sum(|scope| scope.failures.len() as u64),
+            api_calls,
+        }
+    }
+
     /// All scopes as one.
     pub fn total(self) -> ScopeReport {
         self.scopes.into_iter().fold(ScopeReport::default(), |mut total, scope| {

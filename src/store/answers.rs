@@ -16,7 +16,7 @@ use crate::domain::scope::Scope;
 use crate::domain::sql::{self, QueryTextPolicy};
 
 /// Athena's history: older executions are not known there any more (Athena user guide, "query history").
-const HISTORY: TimeDelta = TimeDelta::days(45);
+pub(super) const HISTORY: TimeDelta = TimeDelta::days(45);
 /// `gone` is three misses over at least a day; asked at 0, 12 and 24 hours.
 const MISSES: i64 = 3;
 const MISSED_FOR: TimeDelta = TimeDelta::hours(24);
@@ -112,8 +112,8 @@ impl Store {
 /// to ask only, and returns how many of them it gave up.
 fn forget(tx: &Connection, scope: ScopeId, now: DateTime<Utc>) -> rusqlite::Result<usize> {
     const NEXT: i64 = 500;
-    let sql = "SELECT execution, start_at FROM (
-                   SELECT a.execution, x.start_at, a.started FROM ask a JOIN execution x ON x.id = a.execution
+    let sql = "SELECT execution, submitted FROM (
+                   SELECT a.execution, x.start_at, coalesce(x.submitted, x.start_at) AS submitted, a.started FROM ask a JOIN execution x ON x.id = a.execution
                    WHERE a.scope_id = ?1 AND a.at <= ?2 ORDER BY a.started DESC, a.at, a.execution LIMIT ?4)
                WHERE started = 1 AND start_at < ?3";
     let mut select = tx.prepare_cached(sql)?;
@@ -121,9 +121,9 @@ fn forget(tx: &Connection, scope: ScopeId, now: DateTime<Utc>) -> rusqlite::Resu
     let rows = select
         .query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
-    for (row, start_at) in &rows {
+    for (row, submitted) in &rows {
         set_gone(tx, *row)?;
-        touch(tx, scope, *start_at)?;
+        touch(tx, scope, *submitted)?;
     }
     Ok(rows.len())
 }
@@ -248,7 +248,10 @@ impl Desk<'_> {
     }
 
     fn is_before_ledger(&self, submitted: Option<i64>) -> rusqlite::Result<bool> {
-        let sql = "SELECT ?2 / 3600 * 3600 < coalesce((SELECT min(start) FROM walked WHERE scope_id = ?1 AND walk = 1) / 3600 * 3600, 0)";
+        // A frozen hour may have counted it before retention removed it: who only looks at it again adds nothing.
+        let sql = "SELECT ?2 / 3600 * 3600 < max(
+            coalesce((SELECT min(start) FROM walked WHERE scope_id = ?1 AND walk = 1) / 3600 * 3600, 0),
+            coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before'), 0))";
         let Some(submitted) = submitted else { return Ok(false) };
         self.tx.prepare_cached(sql)?.query_row([self.scope.0.0, submitted], |found| found.get(0))
     }

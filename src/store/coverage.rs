@@ -33,6 +33,11 @@ pub(super) fn build(
     let bounds = params![scope.0, epoch(window.start), epoch(window.end)];
     let count = |sql: &str| tx.prepare_cached(sql)?.query_row(bounds, |row| row.get::<_, i64>(0));
     let events = count("SELECT count(*) FROM event WHERE at >= ?2 AND at < ?3 AND scope_id = ?1")?;
+    // Retention removes events, not what was counted of them.
+    let counted = "SELECT coalesce(max(events), 0) FROM coverage_hour WHERE hour = ?2 AND scope_id = ?1";
+    let counted =
+        tx.prepare_cached(counted)?.query_row([scope.0, epoch(hour)], |row| row.get::<_, i64>(0))?;
+    let events = events.max(counted);
     let unreadable = count("SELECT count(*) FROM unreadable WHERE at >= ?2 AND at < ?3 AND scope_id = ?1")?;
     let sql = "
         INSERT OR REPLACE INTO coverage_hour

@@ -1,23 +1,23 @@
 //! What rules see of the book: the hours built since they last looked, and what these are compared with.
 
+mod samples;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::marks::{meta, set_meta};
-use super::rollup::{MEASURES, SUMS, day_number, month_number};
-use super::usage::measures;
+use super::sums::measures;
+use super::sums::{MEASURES, SUMS, day_number, month_number};
 use super::{Store, StoreError, epoch, instant, unsigned};
 use crate::config::Config;
 use crate::domain::alert::{Measure, Period, Span, Subject};
 use crate::domain::day::local_day;
 use crate::domain::scope::Scope;
 use crate::domain::sql::{self, QueryTextPolicy};
-use crate::rules::{
-    Cell, Check, Dims, ExecutionFact, Facts, FailureFact, JUDGED_AGAIN, Rule, ScopeFact, spike,
-};
+use crate::rules::{Cell, Check, Dims, ExecutionFact, Facts, FailureFact, JUDGED_AGAIN, Rule, ScopeFact};
 
 /// Days an average is taken of.
 const RECENT_DAYS: i64 = 28;
@@ -129,7 +129,8 @@ impl Desk<'_> {
             let window = [day_number(today) - RECENT_DAYS, day_number(today) - 1];
             let recent = Arc::new(Period::day(today, zone));
             facts.recent = self.cells(&recent, &daily(), window)?;
-            let sql = "SELECT count(DISTINCT day) FROM usage_day WHERE day BETWEEN ?1 AND ?2";
+            // A day without queries is known too.
+            let sql = "SELECT count(*) FROM local_day WHERE day BETWEEN ?1 AND ?2";
             facts.recent_days = unsigned(self.tx.query_row(sql, window, |row| row.get(0))?);
         }
         let spikes = |span| {
@@ -171,49 +172,6 @@ impl Desk<'_> {
             cells.push(Cell { period: Arc::clone(period), dims, measures: measures(row, 5)? });
         }
         Ok(cells)
-    }
-
-    /// The same hour of weeks before. Rollups do not tell clients and databases of hours.
-    fn hours_before(&mut self, period: &Arc<Period>, facts: &mut Facts) -> rusqlite::Result<()> {
-        let usage = format!(
-            "SELECT scope_id, workgroup_id, principal_id, 0, 0, {SUMS} FROM usage_hour
-             WHERE hour BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3"
-        );
-        let whole = "SELECT count(*) > 0 AND min(status = 'complete') FROM coverage_hour WHERE hour = ?1";
-        for week in 1..=spike::WEEKS {
-            let past = Arc::new(Period::hour(period.start - TimeDelta::weeks(week)));
-            let at = epoch(past.start);
-            if self.tx.prepare_cached(whole)?.query_row([at], |row| row.get::<_, Option<bool>>(0))?
-                != Some(true)
-            {
-                continue;
-            }
-            facts.samples.entry(Arc::clone(period)).or_default().insert(past.start);
-            let cells = self.cells(&past, &usage, [at, at])?;
-            facts.history.extend(cells.into_iter().map(|cell| (Arc::clone(period), cell)));
-        }
-        Ok(())
-    }
-
-    /// The same weekday of weeks before.
-    fn days_before(&mut self, period: &Arc<Period>, facts: &mut Facts) -> rusqlite::Result<()> {
-        let zone = self.config.timezone;
-        let whole = "SELECT min(status = 'complete') AND count(DISTINCT hour) >= 23 FROM coverage_hour
-                     WHERE hour >= ?1 AND hour < ?2";
-        for week in 1..=spike::WEEKS {
-            let date = local_day(period.start, zone) - TimeDelta::weeks(week);
-            let past = Arc::new(Period::day(date, zone));
-            let bounds = [epoch(past.start), epoch(past.end)];
-            if self.tx.prepare_cached(whole)?.query_row(bounds, |row| row.get::<_, Option<bool>>(0))?
-                != Some(true)
-            {
-                continue;
-            }
-            facts.samples.entry(Arc::clone(period)).or_default().insert(past.start);
-            let cells = self.cells(&past, &daily(), both(date))?;
-            facts.history.extend(cells.into_iter().map(|cell| (Arc::clone(period), cell)));
-        }
-        Ok(())
     }
 
     /// Executions as large as the smallest limit of a rule about single ones.
@@ -274,6 +232,7 @@ impl Desk<'_> {
                 dims: self.dims(dims_of(row)?)?,
                 text: told_text(self.config.alerts.query_text, text.as_deref()),
                 reason: told_reason(self.config.alerts.query_text, &reason),
+                at: instant(row.get(14)?),
                 fingerprint,
                 measures: measures(row, 5)?,
             });
@@ -286,7 +245,7 @@ impl Desk<'_> {
         let key = params![scope.account.as_str(), scope.region.as_str()];
         let id: Option<i64> = self.tx.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
         let until = now - self.config.collect.late;
-        let hours = "FROM coverage_hour WHERE scope_id = ?1 AND hour + 3600 > ?2 AND hour + 3600 <= ?3";
+        let hours = "FROM coverage_hour WHERE scope_id = ?1 AND hour > ?2 - 3600 AND hour <= ?3 - 3600";
         let window = params![id, epoch(self.edge), epoch(until)];
         let counts = format!("SELECT count(*), coalesce(sum(status = 'complete'), 0) {hours}");
         let (due, complete) =

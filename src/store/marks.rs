@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{ScopeId, epoch};
+use crate::config::Config;
+use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::{Window, hours_of};
 
 pub(super) fn frozen_before(connection: &Connection) -> rusqlite::Result<Option<i64>> {
@@ -21,6 +23,21 @@ pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Optio
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     connection.prepare_cached(sql)?.execute([key, value]).map(drop)
+}
+
+/// The numbers of the scopes that the configuration expects, for an `IN (...)`: what it names no more is history.
+pub(super) fn expected_scopes(connection: &Connection, config: &Config) -> rusqlite::Result<String> {
+    let mut select = connection.prepare_cached("SELECT id, account_id, region FROM scope")?;
+    let mut rows = select.query([])?;
+    let mut numbers: Vec<String> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (account, region): (String, String) = (row.get(1)?, row.get(2)?);
+        let scope = AccountId::parse(&account).zip(Region::parse(&region));
+        if scope.is_some_and(|(account, region)| config.expects(&Scope { account, region })) {
+            numbers.push(row.get::<_, i64>(0)?.to_string());
+        }
+    }
+    Ok(numbers.join(", "))
 }
 
 /// The hour that `at` (Unix seconds) lies in is to be built again.

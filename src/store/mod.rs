@@ -10,6 +10,7 @@ mod coverage;
 mod error;
 mod events;
 mod facts;
+mod highlights;
 mod laws;
 mod lock;
 mod marks;
@@ -17,11 +18,13 @@ mod names;
 mod numbers;
 mod open;
 mod outbox;
+pub mod page;
 mod reading;
 mod reprice;
 mod retention;
 mod rollup;
 mod show;
+mod sums;
 mod usage;
 mod walked;
 
@@ -44,11 +47,11 @@ pub use laws::{Counts, Law, Stock};
 pub use outbox::{Owed, Sent};
 pub use reading::Reader;
 pub use retention::Purged;
-pub use rollup::RolledUp;
+pub use rollup::{Judged, RolledUp};
 pub use show::{Execution, Sighting};
 
 /// `PRAGMA user_version` of `schema.sql`; `open` migrates to it.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The row of a scope in this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -44,3 +44,16 @@ pub(super) fn terminal_state(number: Option<i64>) -> State {
         _ => State::Succeeded,
     }
 }
+
+pub(super) fn rule_name(number: i64) -> &'static str {
+    let all = [
+        BillingRule::Unknown,
+        BillingRule::Pending,
+        BillingRule::FreeFailed,
+        BillingRule::Capacity,
+        BillingRule::FreeReused,
+        BillingRule::FreeDdl,
+        BillingRule::Minimum,
+    ];
+    all.into_iter().find(|rule| rule_number(*rule) == number).unwrap_or(BillingRule::Scan).as_str()
+}

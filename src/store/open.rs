@@ -1,7 +1,7 @@
 //! Opening the file: permissions, journal, migrations; and the transaction every write runs in.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::config::{Config, Journal, StoreConfig};
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// What leads from version 1 to 2, from 2 to 3 and so on.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
 /// `PRAGMA application_id`: "Athl", so that `file` and we know our own.
 const APPLICATION_ID: i64 = 0x4174_686c;
@@ -53,6 +53,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// `open` beside the runtime's thread: a migration or new prices may take minutes, and signals are heard meanwhile.
+    pub async fn open_aside(config: Arc<Config>, stop: CancellationToken) -> Result<Self, StoreError> {
+        let path = config.store.path.clone();
+        match tokio::task::spawn_blocking(move || Self::open(config, stop)).await {
+            Ok(opened) => opened,
+            Err(source) => Err(StoreError::Interrupted { path, source }),
+        }
+    }
+}
+
 /// The file exists with its mode and group before SQLite writes a byte: it holds SQL text.
 fn create(config: &StoreConfig) -> Result<(), StoreError> {
     let path = &config.path;
@@ -70,8 +81,11 @@ fn create(config: &StoreConfig) -> Result<(), StoreError> {
     }
     if let Some(group) = &config.group {
         let known = nix::unistd::Group::from_name(group).ok().flatten();
-        let gid = known.ok_or_else(|| StoreError::NoGroup { group: group.clone() })?.gid;
-        std::os::unix::fs::chown(path, None, Some(gid.as_raw())).map_err(failed("set the group of"))?;
+        let gid = known.ok_or_else(|| StoreError::NoGroup { group: group.clone() })?.gid.as_raw();
+        // A hardened service may not, and need not where the folder's group is the right one.
+        if fs::metadata(path).map_err(failed("read the group of"))?.gid() != gid {
+            std::os::unix::fs::chown(path, None, Some(gid)).map_err(failed("set the group of"))?;
+        }
     }
     Ok(())
 }
@@ -90,6 +104,8 @@ fn prepare(connection: &Connection, config: &StoreConfig) -> rusqlite::Result<()
     // A spilling cache would take the exclusive lock in the middle of a transaction and lock readers out.
     connection.pragma_update(None, "cache_spill", "OFF")?;
     connection.pragma_update(None, "cache_size", -8_000)?;
+    // What retention removes must not be found in the file's free pages.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "foreign_keys", "OFF")
 }
 

@@ -33,22 +33,35 @@ pub enum Sent {
 }
 
 impl Store {
-    /// What is owed to a channel, oldest first.
-    pub async fn owed(&self, channel: String, limit: usize) -> Result<Vec<Owed>, StoreError> {
+    /// What is owed to a channel, oldest first. What the channel refused holds up no other: it is here when it is due.
+    pub async fn owed(
+        &self,
+        channel: String,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Owed>, StoreError> {
         self.write(move |tx| {
             let sql = "SELECT o.alert, a.message, o.attempts, o.next_at, o.refused FROM outbox o JOIN alert a ON a.id = o.alert
-                       WHERE o.channel = ?1 AND o.delivered_at IS NULL AND o.gave_up_at IS NULL ORDER BY o.alert LIMIT ?2";
+                       WHERE o.channel = ?1 AND o.delivered_at IS NULL AND o.gave_up_at IS NULL
+                           AND (o.refused = 0 OR o.next_at <= ?3)
+                       ORDER BY o.alert LIMIT ?2";
             let mut select = tx.prepare_cached(sql)?;
-            let rows = select.query_map(params![channel, limit as i64], |row| {
+            let rows = select.query_map(params![channel, limit as i64, epoch(now)], |row| {
                 Ok((row.get(0)?, row.get::<_, String>(1)?, unsigned(row.get(2)?), instant(row.get(3)?), row.get(4)?))
             })?;
-            let mut owed = Vec::new();
+            let (mut owed, mut broken) = (Vec::new(), Vec::new());
             for row in rows {
                 let (row, message, attempts, next_at, refused) = row?;
-                // Written by us as JSON; a row that somebody edited is nobody's message.
-                if let Ok(message) = serde_json::from_str(&message) {
-                    owed.push(Owed { row, message, attempts, next_at, refused });
+                match serde_json::from_str(&message) {
+                    Ok(message) => owed.push(Owed { row, message, attempts, next_at, refused }),
+                    Err(_) => broken.push(row),
                 }
+            }
+            // Written by us as JSON: a row that somebody edited is nobody's message.
+            for row in broken {
+                let sql = "UPDATE outbox SET gave_up_at = ?3, error = 'the message in the database is broken'
+                           WHERE channel = ?1 AND alert = ?2";
+                tx.prepare_cached(sql)?.execute(params![channel, row, epoch(now)])?;
             }
             Ok(owed)
         })
@@ -116,11 +129,14 @@ impl Store {
 }
 
 impl Reader {
-    /// When the next message is due, if one is owed at all.
-    pub fn next_delivery(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let sql = "SELECT min(next_at) FROM outbox WHERE delivered_at IS NULL AND gave_up_at IS NULL";
-        let at: Option<i64> =
-            self.connection.query_row(sql, [], |row| row.get(0)).map_err(|source| self.sqlite(source))?;
+    /// When the next message to a channel is due, if one is owed at all.
+    pub fn next_delivery(&self, channel: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT min(next_at) FROM outbox
+                   WHERE channel = ?1 AND delivered_at IS NULL AND gave_up_at IS NULL";
+        let at: Option<i64> = self
+            .connection
+            .query_row(sql, [channel], |row| row.get(0))
+            .map_err(|source| self.sqlite(source))?;
         Ok(at.map(instant))
     }
 

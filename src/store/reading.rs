@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::marks::{frozen_before, meta};
+use super::sums::scope_filter;
 use super::{ScopeId, Store, StoreError, VERSION, epoch, instant, unsigned};
 use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::Window;
@@ -73,15 +74,25 @@ impl Reader {
             .collect())
     }
 
-    /// Executions of `window` that were found after retention had frozen their hour.
-    pub fn adjustments(&self, window: Window) -> Result<u64, StoreError> {
-        let sql = "SELECT coalesce(sum(executions), 0) FROM adjustment_hourly WHERE hour_epoch >= ?1 / 3600 * 3600 AND hour_epoch < ?2";
+    /// Executions of `window` that were found after retention had frozen their hour. `scopes`: only these.
+    pub fn adjustments(&self, window: Window, scopes: Option<&[ScopeId]>) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM execution WHERE submitted >= ?1 AND submitted < ?2 AND before_ledger = 0
+             AND submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before') {}",
+            scope_filter(scopes)
+        );
         let bounds = [epoch(window.start), epoch(window.end)];
         let count = self
             .connection
-            .prepare_cached(sql)
+            .prepare_cached(&sql)
             .and_then(|mut select| select.query_row(bounds, |row| row.get(0)));
         count.map(unsigned).map_err(|source| self.sqlite(source))
+    }
+
+    /// When usage and coverage were last brought up to date.
+    pub fn rolled_up_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at = meta(&self.connection, "rolled_up_at").map_err(|source| self.sqlite(source))?;
+        Ok(at.and_then(|text| text.parse().ok()).map(instant))
     }
 
     /// Executions submitted before this instant may have been removed by retention; their hours are frozen.

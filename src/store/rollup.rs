@@ -1,28 +1,19 @@
 //! Commit 3: touched hours and their local days and months are built again, whole. Doing it twice is harmless.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, params};
 
-use super::coverage;
-use super::marks::{frozen_before, meta, set_meta};
+use super::marks::{expected_scopes, frozen_before, meta, set_meta};
+use super::sums::{MEASURES, SUMS, day_number, month_number, next_month};
 use super::{ScopeId, Store, StoreError, epoch, instant};
+use super::{coverage, highlights};
 use crate::config::Config;
 use crate::domain::day;
-
-/// Hours built again in one transaction, so that it stays below 10,000 rows in a busy book.
-const HOURS_AT_A_TIME: i64 = 24;
-
-/// The measures of a usage row, from executions.
-pub(super) const MEASURES: &str =
-    "count(*), sum(coalesce(state = 4, 0)), sum(coalesce(state = 5, 0)), sum(cost IS NULL),
-    sum(coalesce(scanned_bytes, 0)), sum(billed_bytes), sum(coalesce(cost, 0))";
-
-/// The measures of a usage row, from other usage rows.
-pub(super) const SUMS: &str = "sum(executions), sum(failed), sum(cancelled), sum(unpriced), sum(scanned_bytes), sum(billed_bytes), sum(cost)";
+use crate::domain::window::{Intervals, Window};
 
 /// What a rollup built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,31 +22,42 @@ pub struct RolledUp {
     pub days: u64,
 }
 
+/// Which of the hours that are built rules are to look at.
+#[derive(Clone, Debug)]
+pub enum Judged {
+    All,
+    /// Those a scope had begun to be walked of before: what a backfill or files add alone they never see.
+    Walked(HashMap<ScopeId, Intervals>),
+}
+
+impl Judged {
+    fn admits(&self, scope: ScopeId, hour: i64) -> bool {
+        let window = Window { start: instant(hour), end: instant(hour + 3_600) };
+        match self {
+            Self::All => true,
+            Self::Walked(before) => before.get(&scope).is_some_and(|walked| walked.overlaps(window)),
+        }
+    }
+}
+
 impl Store {
-    /// Brings usage and coverage up to what events and executions say. `to_judge`: rules are to look at what is built;
-    /// a backfill's hours they never see.
-    pub async fn rollup(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
-        let zone = self.config.timezone;
+    /// Brings usage and coverage up to what events and executions say.
+    pub async fn rollup(&self, now: DateTime<Utc>, judged: Judged) -> Result<RolledUp, StoreError> {
+        let config = Arc::clone(&self.config);
+        let zone = config.timezone;
         self.write(move |tx| {
             // Here and not earlier: its days are built again in the same breath.
             apply_timezone(tx, zone)?;
             admit_to_the_ledger(tx)?;
-            touch_what_time_changes(tx, now)
+            touch_what_time_changes(tx, now, &expected_scopes(tx, &config)?)?;
+            note_today(tx, now, zone)
         })
         .await?;
-        self.build(now, to_judge).await
-    }
-
-    /// Builds what an interrupted pass has left touched, for rules to see.
-    pub async fn rollup_left_over(&self, now: DateTime<Utc>) -> Result<RolledUp, StoreError> {
-        self.build(now, true).await
-    }
-
-    async fn build(&self, now: DateTime<Utc>, to_judge: bool) -> Result<RolledUp, StoreError> {
         let mut done = RolledUp::default();
+        let judged = Arc::new(judged);
         loop {
-            let config = Arc::clone(&self.config);
-            let built = self.write(move |tx| build_some(tx, now, &config, to_judge)).await?;
+            let (config, judged) = (Arc::clone(&self.config), Arc::clone(&judged));
+            let built = self.write(move |tx| build_some(tx, now, &config, &judged)).await?;
             if built == RolledUp::default() {
                 return Ok(done);
             }
@@ -65,52 +67,74 @@ impl Store {
     }
 }
 
+/// SQLite knows no time zones: what views call today and this month is noted for them.
+fn note_today(tx: &Connection, now: DateTime<Utc>, zone: Tz) -> rusqlite::Result<()> {
+    let today = day::local_day(now, zone);
+    let month_end = day::local_midnight(next_month(today), zone);
+    let facts = [
+        ("rolled_up_at", epoch(now)),
+        ("today", day_number(today)),
+        ("month", month_number(today)),
+        ("month_end", epoch(month_end)),
+    ];
+    facts.iter().try_for_each(|(key, value)| set_meta(tx, key, &value.to_string()))
+}
+
 /// A backfill moves the ledger's beginning: executions flagged as before it may lie inside now.
 fn admit_to_the_ledger(tx: &Connection) -> rusqlite::Result<()> {
     let inside = "before_ledger = 1 AND submitted >=
-        (SELECT min(start) / 3600 * 3600 FROM walked w WHERE w.scope_id = execution.scope_id AND w.walk = 1)";
+        (SELECT min(start) / 3600 * 3600 FROM walked w WHERE w.scope_id = execution.scope_id AND w.walk = 1)
+        AND submitted >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before'), submitted)";
     tx.execute_batch(&format!(
         "INSERT OR IGNORE INTO touched SELECT scope_id, submitted / 3600 * 3600 FROM execution WHERE {inside};
          UPDATE execution SET before_ledger = 0 WHERE {inside};"
     ))
 }
 
-/// Open hours become due, and every hour since the first walked one has a row, read or not.
-fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>) -> rusqlite::Result<()> {
+/// Open hours become due, and every hour since the first walked one has a row, read or not, as long as its scope is
+/// one of `expected`.
+fn touch_what_time_changes(tx: &Connection, now: DateTime<Utc>, expected: &str) -> rusqlite::Result<()> {
     tx.execute(
         "INSERT OR IGNORE INTO touched SELECT scope_id, hour FROM coverage_hour WHERE status = 'open'",
         [],
     )?;
-    let missing = "
-        WITH RECURSIVE hours (scope_id, hour) AS (
-            SELECT scope_id, min(start) / 3600 * 3600 FROM walked WHERE walk = 1 GROUP BY scope_id
+    let missing = format!(
+        "WITH RECURSIVE hours (scope_id, hour) AS (
+            SELECT w.scope_id, min(w.start) / 3600 * 3600 FROM walked w WHERE w.walk = 1 AND w.scope_id IN ({expected})
+            GROUP BY w.scope_id
             UNION ALL
             SELECT scope_id, hour + 3600 FROM hours WHERE hour + 3600 < ?1
         )
         INSERT OR IGNORE INTO touched
-        SELECT h.scope_id, h.hour FROM hours h LEFT JOIN coverage_hour c USING (scope_id, hour) WHERE c.hour IS NULL";
-    tx.execute(missing, [epoch(now)]).map(drop)
+        SELECT h.scope_id, h.hour FROM hours h LEFT JOIN coverage_hour c USING (scope_id, hour) WHERE c.hour IS NULL"
+    );
+    tx.execute(&missing, [epoch(now)]).map(drop)
 }
 
 fn build_some(
     tx: &Connection,
     now: DateTime<Utc>,
     config: &Config,
-    to_judge: bool,
+    judged: &Judged,
 ) -> rusqlite::Result<RolledUp> {
     let (late, zone) = (config.collect.late, config.timezone);
-    let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
+    let frozen = frozen_before(tx)?;
+    // A day at a time: readers never see a day that is ahead of its hours.
+    let first: Option<i64> = tx.query_row("SELECT min(hour) FROM touched", [], |row| row.get(0))?;
+    let Some(first) = first else { return Ok(RolledUp::default()) };
+    let day = day::local_day(instant(first + 3_599), zone);
+    let end = epoch(day::local_midnight(day + TimeDelta::days(1), zone));
     let touched = tx
-        .prepare_cached("SELECT scope_id, hour FROM touched ORDER BY hour, scope_id LIMIT ?1")?
-        .query_map([HOURS_AT_A_TIME], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
+        .prepare_cached("SELECT scope_id, hour FROM touched WHERE hour < ?1 ORDER BY hour, scope_id")?
+        .query_map([end], |row| Ok((ScopeId(row.get(0)?), row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(ScopeId, i64)>>>()?;
     let mut days = BTreeSet::new();
     for (scope, hour) in &touched {
         // Frozen: the executions are gone, so the row is all there is and must stay.
-        if *hour >= frozen {
+        if frozen.is_none_or(|frozen| *hour >= frozen) {
             build_hour(tx, *scope, *hour)?;
             coverage::build(tx, *scope, instant(*hour), late, now)?;
-            if to_judge {
+            if judged.admits(*scope, *hour) {
                 tx.prepare_cached("INSERT OR IGNORE INTO to_judge VALUES (?1)")?.execute([*hour])?;
             }
             days.insert(day::local_day(instant(*hour), zone));
@@ -120,10 +144,13 @@ fn build_some(
             .execute([scope.0, *hour])?;
     }
     let mut months = BTreeSet::new();
+    let first = first_live(tx, frozen, zone)?;
+    let days: BTreeSet<NaiveDate> =
+        days.into_iter().map(|date| first.map_or(date, |(first, _)| date.max(first))).collect();
     for date in &days {
-        if build_day(tx, *date, zone, frozen)? {
-            months.insert((date.year(), date.month()));
-        }
+        let start = first.filter(|(first, _)| first == date).map(|(_, start)| start);
+        build_day(tx, *date, zone, start)?;
+        months.insert((date.year(), date.month()));
     }
     months.iter().try_for_each(|(year, month)| build_month(tx, *year, *month))?;
     Ok(RolledUp { hours: touched.len() as u64, days: days.len() as u64 })
@@ -141,13 +168,22 @@ fn build_hour(tx: &Connection, scope: ScopeId, hour: i64) -> rusqlite::Result<()
     tx.prepare_cached(&sql)?.execute([hour, scope.0]).map(drop)
 }
 
-/// False for a day whose beginning is frozen.
-fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, frozen: i64) -> rusqlite::Result<bool> {
-    let start = epoch(day::local_midnight(date, zone));
+/// The first local day that is still built, and from when on: its midnight, or the frozen edge, where days of another
+/// time zone ended in the middle of a day. What lies between an edge and the first midnight after a day that is
+/// frozen counts for the day that begins there: no day may lose it.
+fn first_live(tx: &Connection, frozen: Option<i64>, zone: Tz) -> rusqlite::Result<Option<(NaiveDate, i64)>> {
+    let Some(frozen) = frozen else { return Ok(None) };
+    let date = day::local_day(instant(frozen), zone);
+    let is_frozen = "SELECT EXISTS (SELECT 1 FROM local_day WHERE day = ?1 AND start < ?2)";
+    let is_frozen = tx.prepare_cached(is_frozen)?.query_row([day_number(date), frozen], |row| row.get(0))?;
+    let first = if is_frozen { date + TimeDelta::days(1) } else { date };
+    Ok(Some((first, frozen)))
+}
+
+/// `start`: where it is not the local midnight.
+fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, start: Option<i64>) -> rusqlite::Result<()> {
+    let start = start.unwrap_or_else(|| epoch(day::local_midnight(date, zone)));
     let end = epoch(day::local_midnight(date + TimeDelta::days(1), zone));
-    if start < frozen {
-        return Ok(false);
-    }
     let number = day_number(date);
     tx.prepare_cached("INSERT OR REPLACE INTO local_day VALUES (?1, ?2, ?3)")?
         .execute([number, start, end])?;
@@ -160,7 +196,7 @@ fn build_day(tx: &Connection, date: NaiveDate, zone: Tz, frozen: i64) -> rusqlit
          GROUP BY 2, 3, 4, 5, 6"
     );
     tx.prepare_cached(&sql)?.execute([number, start, end])?;
-    Ok(true)
+    highlights::build(tx, number, start, end)
 }
 
 fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
@@ -176,15 +212,6 @@ fn build_month(tx: &Connection, year: i32, month: u32) -> rusqlite::Result<()> {
     tx.prepare_cached(&sql)?.execute(params![number, day_number(first), day_number(next)]).map(drop)
 }
 
-/// Days since 1970-01-01.
-pub(super) fn day_number(date: NaiveDate) -> i64 {
-    (date - NaiveDate::default()).num_days()
-}
-
-pub(super) fn month_number(date: NaiveDate) -> i64 {
-    i64::from(date.year()) * 12 + i64::from(date.month0())
-}
-
 /// Days are local: another `timezone` builds them again, except those whose executions retention has removed.
 fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
     let before = meta(tx, "timezone")?;
@@ -196,7 +223,12 @@ fn apply_timezone(tx: &Connection, zone: Tz) -> rusqlite::Result<()> {
         return Ok(());
     }
     let frozen = frozen_before(tx)?.unwrap_or(i64::MIN);
-    tx.execute("DELETE FROM usage_day WHERE day IN (SELECT day FROM local_day WHERE start >= ?1)", [frozen])?;
+    for table in ["usage_day", "shape_day", "top_day", "wasted_day"] {
+        tx.execute(
+            &format!("DELETE FROM {table} WHERE day IN (SELECT day FROM local_day WHERE start >= ?1)"),
+            [frozen],
+        )?;
+    }
     tx.execute("DELETE FROM local_day WHERE start >= ?1", [frozen])?;
     tx.execute_batch(&format!(
         "DELETE FROM usage_month;

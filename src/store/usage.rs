@@ -4,35 +4,21 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::marks::frozen_before;
-use super::rollup::{MEASURES, SUMS, day_number, month_number};
-use super::{Reader, ScopeId, StoreError, epoch, instant, unsigned};
+use super::sums::{MEASURES, SUMS, day_number, measures, month_number, next_month, scope_filter};
+use super::{Reader, ScopeId, StoreError, epoch, instant};
 use crate::domain::day;
 use crate::domain::usage::{Dimension, Measures, UsageLine};
 use crate::domain::window::Window;
 
-/// The measures of a row, from the column `first` on.
-pub(super) fn measures(row: &Row<'_>, first: usize) -> rusqlite::Result<Measures> {
-    let count = |offset| Ok::<_, rusqlite::Error>(unsigned(row.get(first + offset)?));
-    Ok(Measures {
-        executions: count(0)?,
-        failed: count(1)?,
-        cancelled: count(2)?,
-        unpriced: count(3)?,
-        scanned_bytes: count(4)?,
-        billed_bytes: count(5)?,
-        cost: row.get(first + 6)?,
-    })
-}
-
 /// A span cut into what each rollup can answer exactly.
-struct Parts {
-    months: Vec<i64>,
+pub(super) struct Parts {
+    pub(super) months: Vec<i64>,
     /// Inclusive day numbers.
-    days: Vec<(i64, i64)>,
-    edges: Vec<Window>,
+    pub(super) days: Vec<(i64, i64)>,
+    pub(super) edges: Vec<Window>,
 }
 
 impl Reader {
@@ -217,7 +203,7 @@ impl Reader {
     }
 
     /// Windows whose executions retention removed, and those still there.
-    fn split_frozen(&self, windows: &[Window]) -> rusqlite::Result<(Vec<Window>, Vec<Window>)> {
+    pub(super) fn split_frozen(&self, windows: &[Window]) -> rusqlite::Result<(Vec<Window>, Vec<Window>)> {
         let frozen = frozen_before(&self.connection)?.map_or(DateTime::<Utc>::MIN_UTC, instant);
         let before = windows.iter().filter_map(|w| Window::new(w.start, w.end.min(frozen))).collect();
         let after = windows.iter().filter_map(|w| Window::new(w.start.max(frozen), w.end)).collect();
@@ -226,13 +212,6 @@ impl Reader {
 }
 
 const SUBMITTED: &str = "submitted >= ?1 AND submitted < ?2 AND before_ledger = 0";
-
-fn scope_filter(scopes: Option<&[ScopeId]>) -> String {
-    scopes.map_or_else(String::new, |scopes| {
-        let numbers: Vec<String> = scopes.iter().map(|scope| scope.0.to_string()).collect();
-        format!("AND scope_id IN ({})", numbers.join(", "))
-    })
-}
 
 fn by_cost(mut lines: Vec<UsageLine>) -> Vec<UsageLine> {
     lines.sort_by(|a, b| {
@@ -295,7 +274,7 @@ fn around(window: Window, whole: Option<Window>) -> (Option<Window>, Vec<Window>
     (whole, edges)
 }
 
-fn parts(window: Window, zone: Tz) -> Parts {
+pub(super) fn parts(window: Window, zone: Tz) -> Parts {
     let (days, edges) = whole_days(window, zone);
     let Some((from, to)) = days else { return Parts { months: Vec::new(), days: Vec::new(), edges } };
     let date = |number| NaiveDate::default() + TimeDelta::days(number);
@@ -313,8 +292,4 @@ fn parts(window: Window, zone: Tz) -> Parts {
         days: days.into_iter().filter(|(from, to)| from <= to).collect(),
         edges,
     }
-}
-
-fn next_month(date: NaiveDate) -> NaiveDate {
-    date.with_day(1).unwrap_or(date) + chrono::Months::new(1)
 }

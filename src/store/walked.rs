@@ -1,5 +1,7 @@
 //! Which event time each walk has read.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
@@ -8,6 +10,7 @@ use super::numbers::event_number;
 use super::reading::Reader;
 use super::{ScopeId, Store, StoreError, epoch, instant};
 use crate::domain::event::EventName;
+use crate::domain::scope::{AccountId, Region, Scope};
 use crate::domain::window::{Intervals, Window};
 
 /// A walk of LookupEvents, or the hours that trail files spoke of.
@@ -26,10 +29,49 @@ impl Walk {
     }
 }
 
+impl Reader {
+    /// Up to when the starts of a scope were read.
+    pub fn walked_until(&self, scope: ScopeId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let walked = intervals(&self.connection, scope, Walk::Name(EventName::StartQueryExecution));
+        Ok(walked.map_err(|source| self.sqlite(source))?.last_end())
+    }
+}
+
 impl Store {
     /// What the walk of one event name has read.
     pub async fn walked(&self, scope: ScopeId, name: EventName) -> Result<Intervals, StoreError> {
         self.write(move |tx| intervals(tx, scope, Walk::Name(name))).await
+    }
+
+    /// What was read of starts, of every scope.
+    pub async fn all_walked(&self) -> Result<HashMap<ScopeId, Intervals>, StoreError> {
+        self.write(|tx| {
+            let scopes = tx
+                .prepare_cached("SELECT DISTINCT scope_id FROM walked WHERE walk = 1")?
+                .query_map([], |row| row.get(0).map(ScopeId))?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let starts = Walk::Name(EventName::StartQueryExecution);
+            scopes.into_iter().map(|scope| Ok((scope, intervals(tx, scope, starts)?))).collect()
+        })
+        .await
+    }
+
+    /// The scopes of which starts were ever read.
+    pub async fn scopes_read(&self) -> Result<Vec<Scope>, StoreError> {
+        let sql = "SELECT account_id, region FROM scope
+                   WHERE id IN (SELECT scope_id FROM walked WHERE walk = 1) ORDER BY 1, 2";
+        self.write(move |tx| {
+            let mut select = tx.prepare_cached(sql)?;
+            let rows =
+                select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            let scopes = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter();
+            Ok(scopes
+                .filter_map(|(account, region)| {
+                    Some(Scope { account: AccountId::parse(&account)?, region: Region::parse(&region)? })
+                })
+                .collect())
+        })
+        .await
     }
 
     /// Records event time as read without storing anything: a read name whose budget ended.

@@ -38,6 +38,33 @@ fn webhook(name: &str, url: &str) -> ChannelConfig {
     }
 }
 
+#[tokio::test]
+async fn what_a_receiver_repeats_of_an_address_or_a_header_is_never_kept() {
+    let receiver = Receiver::start().await.expect("listens");
+    receiver.answer([], Answer::Echo);
+    let url = format!("{}/T0123/s3cr3t-token?key=s3cr3t-key", receiver.url());
+    let (book, store, channels) = owed(&[&url]).await;
+    stages::deliver(&store, &channels, &book.clock, &book.stop).await.expect("a round");
+    let error = book.row("SELECT DISTINCT error FROM alert_log WHERE error IS NOT NULL");
+    assert_eq!(error, "HTTP 404 Not Found: Cannot POST /hook/T0123/[secret]?[secret] HTTP/1.1");
+}
+
+/// Hangs for good at one channel: the other gets what is found meanwhile.
+#[tokio::test]
+async fn a_channel_that_hangs_delays_no_other() {
+    let (sick, well) = (Receiver::start().await.expect("listens"), Receiver::start().await.expect("listens"));
+    sick.answer([], Answer::Hang);
+    let (book, store, channels) = owed(&[sick.url(), well.url()]).await;
+    let [hanging, other] = channels.as_slice() else { panic!("two channels") };
+    let hanging = stages::deliver_to(&store, hanging, &book.clock, &book.stop);
+    tokio::pin!(hanging);
+    let delivered = tokio::select! {
+        _ = &mut hanging => panic!("it hangs"),
+        done = stages::deliver_to(&store, other, &book.clock, &book.stop) => done.expect("a round").delivered,
+    };
+    assert_eq!(delivered, 3);
+}
+
 fn scan(book: &Book, minutes: i64, bytes: u64) {
     book.world.start(StartSpec { scanned: bytes, ..StartSpec::at(book.ago(minutes)) });
 }
@@ -118,9 +145,70 @@ async fn backfills_and_files_never_alert_not_even_of_yesterday() {
     std::fs::write(&path, format!("{{\"Records\":[{records}]}}")).expect("written");
     book.read_files(&[path]).await;
     assert_eq!(book.row("SELECT sum(scanned_bytes) FROM query_log"), (6 * TIB).to_string());
-    assert_eq!(book.row("SELECT count(*) FROM to_judge"), "0");
+    // The hour before noon had begun to be read; the one that only the file tells of is not for rules.
+    let judged = "SELECT datetime(hour, 'unixepoch') FROM to_judge";
+    assert_eq!(book.rows(judged), ["2026-11-21 11:00:00"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_backfill_swallows_no_alert_of_hours_that_are_read_anyway() {
+    let book = book(BUSY);
+    judged(&book).await;
+    // Submitted before a tick, shown after it, and found by somebody's backfill first.
+    let late = StartSpec {
+        scanned: 3 * TIB,
+        shown_after: Some(TimeDelta::minutes(20)),
+        ..StartSpec::at(book.ago(-55))
+    };
+    book.world.start(late);
+    book.wait(TimeDelta::minutes(65)).await;
+    assert_eq!(judged(&book).await, 0, "CloudTrail has not shown it yet");
+    book.wait(TimeDelta::minutes(40)).await;
+    let window = athena_ledger::domain::window::Window::new(book.ago(120), book.clock.now());
+    book.pass(window).await;
+    assert_eq!(book.row("SELECT count(*) FROM query_log"), "1");
+    assert_eq!(judged(&book).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_stop_working_are_told_whatever_the_config_names() {
+    let book = book("[[rule]]\nname = 'blind'\nkind = 'gap'\n");
+    judged(&book).await;
+    // The default scope: nothing tells its account but the answer that does not come any more.
+    book.world.set_faults(athena_ledger::simulator::Faults {
+        expired: 1.0,
+        only: Some(athena_ledger::simulator::Api::GetCallerIdentity),
+        ..athena_ledger::simulator::Faults::default()
+    });
+    let mut told_of = 0;
+    for _ in 0..6 {
+        book.wait(TimeDelta::hours(1)).await;
+        told_of += book.unconnected_tick().await;
+    }
+    assert_eq!(told_of, 2, "lag and coverage, once each: {:?}", told(&book));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_whose_time_passed_while_nobody_ran_is_made_once_the_book_reaches_its_end() {
+    let mut book = book(BUSY);
+    book.config.digest = Config::parse("[digest]\nat = '23:30'\n", "t".as_ref()).expect("valid").digest;
+    judged(&book).await;
+    scan(&book, -60, TIB);
+    // Off from noon to the next noon: the digest of half past eleven at night was of the day before the book.
+    book.wait(TimeDelta::hours(48)).await;
+    let store = book.open().expect("the store opens");
+    let now = book.clock.now();
+    assert_eq!(
+        stages::digest(&store, &book.config, now).await.expect("looked"),
+        1,
+        "two hours late: as it is"
+    );
+    let messages = book.reader().messages(9).expect("read");
+    let [Message::Digest(digest)] = messages.as_slice() else { panic!("a digest: {messages:?}") };
+    assert_eq!(digest.period.name, "2026-11-21");
+    assert!(digest.coverage.contains("hours complete: the numbers may be too low"), "{}", digest.coverage);
+    assert_eq!(stages::digest(&store, &book.config, now).await.expect("looked"), 0);
+}
 #[tokio::test(start_paused = true)]
 async fn what_is_not_priced_is_told_and_never_counted_as_nothing() {
     let book = book("[[rule]]\nname = 'n'\nkind = 'threshold'\nmeasure = 'executions'\nlimit = 2\n");
@@ -329,13 +417,13 @@ async fn a_receiver_that_is_down_then_slow_then_busy_gets_everything_in_order_an
         keys(&sick, &Answer::Status(503)).windows(2).all(|pair| pair[0] == pair[1]),
         "the first blocks the rest"
     );
-    // Busy: the wish of ten minutes is granted.
-    sick.answer([Answer::TooMany(600)], Answer::Status(200));
+    // Slow and then busy: the wish of ten minutes is granted.
+    sick.answer([Answer::Slow(150), Answer::TooMany(600)], Answer::Status(200));
     let before = book.clock.now();
     let mut waited = None;
     for _ in 0..60 {
-        let round = a_minute_later(&book, &store, &channels).await;
-        if round.delivered > 0 {
+        a_minute_later(&book, &store, &channels).await;
+        if !keys(&sick, &Answer::Status(200)).is_empty() {
             waited = Some(book.clock.now() - before);
             break;
         }
@@ -343,7 +431,8 @@ async fn a_receiver_that_is_down_then_slow_then_busy_gets_everything_in_order_an
     assert!(waited.expect("delivered within the hour") >= TimeDelta::minutes(10));
     let order: Vec<String> =
         book.reader().messages(9).expect("messages").iter().map(|m| idempotency_key(m, "c0")).collect();
-    assert_eq!(keys(&sick, &Answer::Status(200)), order, "all, in order");
+    let arrived = [keys(&sick, &Answer::Slow(150)), keys(&sick, &Answer::Status(200))].concat();
+    assert_eq!(arrived, order, "all, in order");
     assert_eq!(book.row("SELECT count(*) FROM outbox WHERE delivered_at IS NULL"), "0");
 }
 

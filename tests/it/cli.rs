@@ -172,6 +172,33 @@ fn channels_and_rules_are_checked_without_showing_secrets() {
 }
 
 #[test]
+fn a_report_is_a_table_csv_json_or_one_html_file() {
+    let folder = folder();
+    let record = r#"{"userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/=x<b>","accountId":"111122223333","userName":"=x<b>"},
+        "eventTime":"2026-11-20T10:00:00Z","eventSource":"athena.amazonaws.com","eventName":"StartQueryExecution",
+        "awsRegion":"us-east-1","eventID":"e-1","recipientAccountId":"111122223333",
+        "responseElements":{"queryExecutionId":"0a1b2c3d-0000-4000-8000-000000000001"}}"#;
+    std::fs::write(folder.path().join("t.json"), format!("[{record}]")).expect("written");
+    told(&run(folder.path(), &["collect", "--files", "t.json"]));
+    let report = |format: &str| {
+        let args = ["report", "--since", "2026-11-20", "--until", "2026-11-21", "--format", format];
+        told(&run(folder.path(), &args)).1
+    };
+    let csv = report("csv");
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 2, "{csv}");
+    assert!(lines[0].starts_with("principal,key,kind,team,executions,"), "{csv}");
+    assert!(lines[1].starts_with("'=x<b>,arn:aws:iam::111122223333:user/=x<b>,user,,1,0,0,1,"), "{csv}");
+    assert!(lines[1].ends_with(','), "what is not priced costs nothing known: {csv}");
+    let json: serde_json::Value = serde_json::from_str(&report("json")).expect("JSON");
+    assert_eq!(json["total"]["unpriced"], 1);
+    let html = report("html");
+    assert!(html.starts_with("<!doctype html>") && html.contains("unknown"), "{html}");
+    assert!(!html.contains("<b>") && !html.contains("src=") && !html.contains("href="), "{html}");
+    assert!(report("table").contains("Unpriced: 1"));
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     let folder = folder();
     for command in ["demo", "collect", "run", "alerts", "report", "show", "backup", "simulate"] {

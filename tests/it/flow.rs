@@ -181,51 +181,6 @@ async fn a_budget_cuts_read_names_and_makes_no_hour_partial() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn purged_executions_leave_their_totals_and_what_comes_later_is_an_adjustment() {
-    let mut book = Book::new();
-    book.config.collect.first_span = TimeDelta::days(12);
-    book.config.retention.executions = Some(TimeDelta::days(5));
-    let late = book.ago(10 * 24 * 60);
-    for n in 0..40 {
-        book.world.start(StartSpec { scanned: TIB, ..StartSpec::at(book.ago(n * 6 * 60 + 60)) });
-    }
-    book.tick().await;
-    let totals = "SELECT sum(executions), sum(cost_usd) FROM usage_daily";
-    assert_eq!(book.row(totals), "40 | 200");
-    let kept: u32 = book.row("SELECT count(*) FROM query_log").parse().expect("a number");
-    assert!((20..=24).contains(&kept), "{kept}");
-    let hours = book.rows("SELECT * FROM usage_hourly");
-    // A start of a purged day turns up in a trail file.
-    book.world.start(StartSpec { scanned: TIB, ..StartSpec::at(late) });
-    let record = book.world.records(&home()).pop().expect("the newest record");
-    let file = book.folder().join("late.json");
-    std::fs::write(&file, format!(r#"{{"Records":[{record}]}}"#)).expect("the file is written");
-    book.read_files(&[file]).await;
-    book.live(26).await;
-    assert_eq!(book.row(totals), "40 | 200");
-    assert_eq!(book.rows("SELECT * FROM usage_hourly"), hours);
-    assert_eq!(book.row("SELECT executions, cost_usd FROM adjustment_hourly"), "1 | 5");
-}
-
-#[tokio::test(start_paused = true)]
-async fn read_events_and_texts_go_after_their_time_and_prices_stay() {
-    let mut book = Book::new();
-    book.config.retention.read_events = Some(TimeDelta::days(1));
-    book.config.retention.query_text = Some(TimeDelta::days(1));
-    company(&book);
-    book.tick().await;
-    let cost = book.row("SELECT sum(cost_usd) FROM query_log");
-    book.live(72).await;
-    assert_eq!(book.row("SELECT count(*) FROM event_log WHERE event_name <> 'StartQueryExecution'"), "0");
-    assert_eq!(book.row("SELECT count(*) FROM event_execution"), "0");
-    assert_eq!(
-        book.row("SELECT count(*), count(query_text), count(query_fingerprint) FROM query_log"),
-        "130 | 0 | 130"
-    );
-    assert_eq!(book.row("SELECT sum(cost_usd) FROM query_log"), cost);
-}
-
-#[tokio::test(start_paused = true)]
 async fn privacy_is_applied_before_storing() {
     let secret = "SELECT * FROM people WHERE email = 'jane@acme.example' -- for jane";
     for (policy, kept) in [
@@ -328,6 +283,19 @@ async fn a_span_longer_than_two_hundred_pages_is_walked_in_pieces() {
     drop(ctx);
     book.pass(Some(asked)).await;
     assert_eq!(book.row("SELECT count(*) FROM query_log"), "10300");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_left_the_event_history_during_a_long_backfill_is_not_walked() {
+    let book = Book::new();
+    book.world.set_latency(std::time::Duration::from_secs(5));
+    let asked = Window { start: book.ago(90 * 24 * 60), end: book.ago(60) };
+    book.pass(Some(asked)).await;
+    let first: i64 =
+        book.row("SELECT min(start) FROM walked WHERE walk = 1").parse().expect("a number of seconds");
+    let missed = first - asked.start.timestamp();
+    // 90 slices of a day, 5 s each, the oldest one last.
+    assert!((440..500).contains(&missed), "{missed}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,11 @@ const LAYERS: &[(&[&str], &[&str], &[&str])] = &[
         &["clock", "config", "aws", "store", "channel", "stages"],
         &["rusqlite", "aws_sdk", "reqwest", "simulator"],
     ),
+    (
+        &["web"],
+        &["domain", "report", "clock", "config", "store", "web"],
+        &["rusqlite", "aws_sdk", "reqwest", "simulator"],
+    ),
     (&["simulator"], &["domain", "clock", "simulator"], &["rusqlite", "aws_sdk"]),
     (
         &["cli", "main"],
@@ -51,6 +56,7 @@ const LAYERS: &[(&[&str], &[&str], &[&str])] = &[
             "service",
             "stages",
             "simulator",
+            "web",
             "cli",
         ],
         &["rusqlite", "aws_sdk"],

@@ -5,11 +5,14 @@
 mod alerts;
 mod cli;
 mod crash;
+mod dashboards;
 mod deps;
 mod docs;
 mod flow;
 mod layers;
 mod oracle;
+mod page;
+mod retention;
 mod schema;
 mod scopes;
 mod service;

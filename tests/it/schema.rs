@@ -39,6 +39,34 @@ const CONTRACT: &[(&str, &str)] = &[
          unattributed unreadable",
     ),
     (
+        "shape_daily",
+        "day day_epoch query_fingerprint query_text executions failed cancelled unpriced scanned_bytes billed_bytes \
+         cost_usd",
+    ),
+    (
+        "running_total_today",
+        "day hour_epoch hour_at hour_of_day principal principal_key principal_kind team executions unpriced \
+         scanned_bytes billed_bytes cost_usd",
+    ),
+    ("usual_total_today", "day hour_epoch hour_at hour_of_day cost_usd usual_cost_usd"),
+    (
+        "top_executions_daily",
+        "day day_epoch day_rank principal_rank execution_id account_id region started_epoch started_at principal \
+         principal_key principal_kind team client workgroup database_name state scanned_bytes billed_bytes cost_usd \
+         total_ms query_fingerprint query_text",
+    ),
+    (
+        "wasted_daily",
+        "day day_epoch account_id region workgroup principal principal_key principal_kind team state error executions \
+         unpriced scanned_bytes billed_bytes cost_usd total_ms",
+    ),
+    (
+        "ledger_now",
+        "as_of_epoch as_of_at timezone walked_to_epoch walked_to_at lag_seconds due_hours complete_hours coverage \
+         today today_cost_usd month month_executions month_unpriced month_scanned_bytes month_billed_bytes \
+         month_cost_usd month_unattributed_usd month_forecast_usd",
+    ),
+    (
         "alert_log",
         "alert_id found_epoch found_at rule severity subject name period period_epoch level title channel delivery \
          attempts delivered_epoch delivered_at error",

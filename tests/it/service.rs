@@ -83,8 +83,11 @@ async fn an_aws_that_fails_for_hours_is_told_and_then_made_up_for() {
 #[test]
 fn as_a_process_it_says_when_it_is_ready_and_what_each_stage_did_and_ends_at_a_signal() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("athena-ledger.toml"), "[collect]\nlookup_rate = 1000\n")
-        .expect("written");
+    std::fs::write(
+        folder.path().join("athena-ledger.toml"),
+        "[collect]\nlookup_rate = 1000\n[page]\nlisten = \"127.0.0.1:0\"\n",
+    )
+    .expect("written");
     let aws = Simulated::start(&["--queries", "20", "--no-quotas"]);
     let mut process = Command::new(env!("CARGO_BIN_EXE_athena-ledger"))
         .arg("run")
@@ -106,7 +109,7 @@ fn as_a_process_it_says_when_it_is_ready_and_what_each_stage_did_and_ends_at_a_s
             break;
         }
     }
-    assert_eq!(stages, ["ready", "collect", "enrich", "rollup", "judge"]);
+    assert_eq!(stages, ["shown", "ready", "collect", "enrich", "rollup", "judge"]);
     let id = nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process id"));
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signalled");
     let rest: Vec<String> = lines.collect();

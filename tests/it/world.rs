@@ -85,6 +85,7 @@ impl Book {
             });
         }
         Ctx {
+            watched: self.scopes.clone(),
             config: Arc::new(self.config.clone()),
             clock: self.clock.clone(),
             store,
@@ -96,6 +97,24 @@ impl Book {
 
     pub(crate) async fn tick(&self) -> ScopeReport {
         self.pass(None).await.total()
+    }
+
+    /// A tick of a service whose only scope is the SDK's own and cannot be connected; returns how many alerts are new.
+    pub(crate) async fn unconnected_tick(&self) -> u64 {
+        let keys = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+        let (http, clock) = (self.world.http_client(), self.clock.clone());
+        let aws = Aws::new(AwsSettings::in_process(&self.config.collect, clock, http, keys, home().region));
+        let (connections, unreachable) = stages::connect::connect(&self.config, &aws).await;
+        assert!(connections.is_empty(), "the scope connects");
+        let store = Arc::new(self.open().expect("the store opens"));
+        let config = Arc::new(self.config.clone());
+        let stop = self.stop.clone();
+        let ctx =
+            stages::connect::context(config, self.clock.clone(), store, connections, &unreachable, stop)
+                .await;
+        let ctx = ctx.expect("a context");
+        stages::tick(&ctx, None).await.expect("the tick ends");
+        stages::judge(&ctx).await.expect("judged")
     }
 
     pub(crate) async fn pass(&self, asked: Option<Window>) -> Report {

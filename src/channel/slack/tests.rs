@@ -62,14 +62,16 @@ fn an_alert_says_how_much_who_what_and_how_sure() {
         {
           "text": {
             "text": "*Who*\n• *$25.00*  5.0 TiB, 3 executions, 1 failed  `ann_keller@example.com`\n• *$25.00*  5.0 TiB, 3 executions, 1 failed  `&lt;!channel&gt; *bold*`",
-            "type": "mrkdwn"
+            "type": "mrkdwn",
+            "verbatim": true
           },
           "type": "section"
         },
         {
           "text": {
             "text": "*What*\n• *$25.00*  5.0 TiB, 3 executions, 1 failed  `SELECT 'a' FROM t WHERE x &lt; ? -- &lt;@U123&gt;`",
-            "type": "mrkdwn"
+            "type": "mrkdwn",
+            "verbatim": true
           },
           "type": "section"
         },
@@ -77,7 +79,8 @@ fn an_alert_says_how_much_who_what_and_how_sure() {
           "elements": [
             {
               "text": "1 execution not priced (running, denied, forgotten or no list price): the cost is higher\nCoverage: complete\nRule: busy &lt;hour&gt;\n<https://ledger.example/?since=a&amp;until=b|Look closer>",
-              "type": "mrkdwn"
+              "type": "mrkdwn",
+              "verbatim": true
             }
           ],
           "type": "context"

@@ -32,6 +32,18 @@ pub fn week(world: &World, end: DateTime<Utc>, seed: u64) -> Truth {
     story.truth
 }
 
+/// The company goes on after the week, until `until`: what is under way then is for today's page, and in no truth.
+pub fn afterwards(world: &World, end: DateTime<Utc>, until: DateTime<Utc>, seed: u64) {
+    let rng = StdRng::seed_from_u64(seed);
+    let mut story = Story { world, end: until, rng, truth: Truth::default() };
+    let window = Window { start: end, end: until };
+    for hour in hours_of(window) {
+        for member in &MEMBERS {
+            story.work(member, hour, window);
+        }
+    }
+}
+
 /// Where the company runs queries, all in one account.
 pub fn regions() -> [Region; 2] {
     ["us-east-1", "eu-west-1"].map(region_of)

@@ -159,3 +159,58 @@ fn paths_that_are_not_there_are_named_before_anything_is_read() {
     assert!(matches!(TrailFiles::open(&[folder.path().join("no")]), Err(FileError::Unreadable { .. })));
     assert!(matches!(TrailFiles::open(&[folder.path().to_owned()]), Err(FileError::Empty { .. })));
 }
+
+#[test]
+fn a_damaged_gz_is_told_from_one_that_may_not_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records: Vec<_> = (0..2_000).map(|n| record(&format!("{n}-{}", n * 7919 % 10_007), SOURCE)).collect();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(format!("[{}]", records.join(",")).as_bytes()).expect("written");
+    let mut bytes = gz.finish().expect("finished");
+    let checksum = bytes.len() - 8;
+    bytes[checksum] ^= 1;
+    std::fs::write(folder.path().join("111122223333_CloudTrail_us-east-1_a.json.gz"), bytes)
+        .expect("written");
+    let (all, errors) = read_all(&[folder.path().to_owned()]);
+    assert_eq!(all.events.len(), 2_000);
+    let [error @ FileError::Damaged { .. }] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(error.help().is_some_and(|help| help.contains("copy the file again")));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_one_that_leads_nowhere_is_named_and_stops_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    write(
+        &elsewhere.path().join("111122223333_CloudTrail_us-east-1_a.json"),
+        &format!("[{}]", record("a", SOURCE)),
+    );
+    let link = |to: &Path, name: &str| {
+        std::os::unix::fs::symlink(to, folder.path().join(name)).expect("linked");
+    };
+    link(
+        &elsewhere.path().join("111122223333_CloudTrail_us-east-1_a.json"),
+        "111122223333_CloudTrail_us-east-1_z.json",
+    );
+    link(&elsewhere.path().join("gone.json"), "b.json");
+    let (all, errors) = read_all(&[folder.path().to_owned()]);
+    assert_eq!(all.events.len(), 1);
+    let [FileError::Unreadable { path, .. }] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(path.ends_with("b.json"), "{path:?}");
+}
+
+#[test]
+fn a_batch_of_unreadable_records_is_bounded_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = vec![format!("[{SOURCE:?}]"); 200_000];
+    write(&folder.path().join("a.json"), &format!("[{}]", records.join(",")));
+    let mut files = TrailFiles::open(&[folder.path().to_owned()]).expect("opened");
+    let mut batches = 0;
+    while let Some(batch) = files.next_batch() {
+        let (batch, _) = batch.expect("a sound file");
+        assert!(batch.unreadable.len() < 20_000, "{}", batch.unreadable.len());
+        batches += 1;
+    }
+    assert!(batches > 10, "{batches}");
+}
