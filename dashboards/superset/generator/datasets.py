@@ -8,6 +8,9 @@ HOUR_OF_DAY = ("hour_of_day", "Hour (UTC)", "strftime('%H', hour_at)")
 WEEKDAY = ("weekday", "Weekday (UTC)", "CASE strftime('%w', hour_at) WHEN '1' THEN '1 Mon' WHEN '2' THEN '2 Tue' "
            "WHEN '3' THEN '3 Wed' WHEN '4' THEN '4 Thu' WHEN '5' THEN '5 Fri' WHEN '6' THEN '6 Sat' ELSE '7 Sun' END")
 
+# Wide texts push numbers out of sight.
+ONE_LINE = ("query", "Query", "substr(replace(replace(query_text, char(10), ' '), char(13), ''), 1, 160)")
+
 COST = ("cost", "Cost", "SUM(cost_usd)", "$,.2f")
 EXECUTIONS = ("executions_sum", "Executions", "SUM(executions)", ",d")
 FAILED = ("failed_sum", "Failed", "SUM(failed)", ",d")
@@ -24,18 +27,9 @@ def now(column, label, form):
 
 # view: its time column, columns of our own, metrics
 DATASETS = {
-    "usage_daily": ("local_day", [LOCAL_DAY], [
-        *USAGE,
-        ("unattributed_executions", "Unattributed", "TOTAL(executions * (principal_key = 'unattributed'))", ",d"),
-        ("unattributed_scanned", "Scanned, unattributed", "TOTAL(scanned_bytes * (principal_key = 'unattributed'))",
-         "MEMORY_BINARY"),
-        # What nobody priced has no cost: it must not read as $0.
-        ("unattributed_cost", "Cost, unattributed",
-         "CASE WHEN TOTAL(executions * (principal_key = 'unattributed')) = 0 THEN 0.0 "
-         "ELSE SUM(CASE WHEN principal_key = 'unattributed' THEN cost_usd END) END", "$,.2f"),
-    ]),
+    "usage_daily": ("local_day", [LOCAL_DAY], USAGE),
     "usage_hourly": ("hour_epoch", [HOUR_OF_DAY, WEEKDAY], USAGE),
-    "shape_daily": ("local_day", [LOCAL_DAY], [
+    "shape_daily": ("local_day", [LOCAL_DAY, ONE_LINE], [
         *USAGE, ("cost_each", "Cost each", "SUM(cost_usd) / SUM(executions - unpriced)", "$,.4f"),
         ("days", "Days", "COUNT(DISTINCT day)", ",d")]),
     "top_executions_daily": ("local_day", [LOCAL_DAY], [("cost", "Cost", "SUM(cost_usd)", "$,.2f")]),

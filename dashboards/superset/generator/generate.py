@@ -80,7 +80,7 @@ def main():
     grid, numbers = position()
     everything = {"scope": {"rootPath": ["ROOT_ID"], "excluded": []}, "chartsInScope": []}
     metadata = {"native_filter_configuration": list(filters(charts, numbers)), "cross_filters_enabled": True,
-                "color_scheme": "supersetColors", "refresh_frequency": 300, "timed_refresh_immune_slices": [],
+                "color_scheme": "supersetColors", "filter_bar_orientation": "HORIZONTAL", "refresh_frequency": 300, "timed_refresh_immune_slices": [],
                 "expanded_slices": {}, "label_colors": COLOURS, "shared_label_colors": [], "default_filters": "{}",
                 "chart_configuration": {}, "global_chart_configuration": everything}
     written.add(write("dashboards", "athena_ledger", {

@@ -1,5 +1,5 @@
 """What the dashboard shows, from top to bottom. A row is (height, [(width of 12, chart), ...])."""
-from viz import BYTES, COUNT, PERCENT, SPAN, USD, USD4, against_before, bars, heat, number, over, rows, sql_metric
+from viz import BYTES, COUNT, PERCENT, USD, USD4, bars, before, heat, number, over, rows, sql_metric
 from viz import sums, where
 
 DAY, HOUR = "local_day", "hour_epoch"
@@ -16,16 +16,17 @@ MONEY = {"cost": USD}
 
 ROWS = [
     (20, [
-        (4, against_before("cost_in_span", "Cost in the span, and in the span before (USD)", "usage_daily", DAY, "cost", USD)),
+        (3, number("cost_in_span", "Cost in the span (USD)", "usage_daily", DAY, "cost", USD, "local days")),
         (2, number("cost_today", "Cost today (USD)", "ledger_now", None, "today_cost_now", USD, "local day, everybody")),
         (2, number("cost_month", "Cost this month (USD)", "ledger_now", None, "month_cost_now", USD, "so far, everybody")),
-        (2, number("forecast", "Forecast of the month (USD)", "ledger_now", None, "month_forecast_now", USD,
+        (3, number("forecast", "Forecast of the month (USD)", "ledger_now", None, "month_forecast_now", USD,
                    "at the average day of the last four weeks")),
         (2, number("coverage_now", "Coverage, last 26 h", "ledger_now", None, "coverage_now", PERCENT,
                    "of the hours due are complete")),
     ]),
-    (16, [
-        (12, rows("freshness", "How fresh and how complete the book is", "ledger_now", None,
+    (22, [
+        (4, before("cost_before", "Cost against the span before (USD, local days)", "usage_daily", DAY, "cost", USD)),
+        (8, rows("freshness", "How fresh and how complete the book is", "ledger_now", None,
                   ["as_of_at", "walked_to_at", "lag_seconds", "timezone", "due_hours", "complete_hours",
                    "month_executions", "month_unpriced"], "as_of_at", 10,
                   {"lag_seconds": ",d", "month_executions": COUNT, "month_unpriced": COUNT},
@@ -51,7 +52,7 @@ ROWS = [
         (4, over("daily_by_kind", "Cost by day and kind (USD, local days)", "usage_daily", DAY, DAY, ["cost"],
                  ["principal_kind"], "P1D")),
     ]),
-    (18, [
+    (28, [
         (12, sums("by_kind", "By kind (local days)", "usage_daily", DAY, ["principal_kind"],
                   ["executions_sum", "failed_sum", "cancelled_sum", "unpriced_sum", "scanned", "billed", "cost"],
                   "cost", 10, {"cost": USD}, {"show_cell_bars": False})),
@@ -68,7 +69,7 @@ ROWS = [
     ]),
     (60, [
         (12, sums("shapes", "Most repeated query shapes and what they cost (USD, local days, all principals, top 25)",
-                  "shape_daily", DAY, ["query_text"],
+                  "shape_daily", DAY, ["query"],
                   ["executions_sum", "failed_sum", "scanned", "cost", "cost_each"], "executions_sum", 25,
                   {"scanned": BYTES, "cost": USD, "cost_each": USD4})),
     ]),
@@ -81,9 +82,9 @@ ROWS = [
                  ["state", "error", "principal"], ["executions_sum", "scanned", "hours", "cost"], "executions_sum", 100,
                  {"scanned": BYTES, "cost": USD})),
         (5, sums("unattributed", "Unattributed by workgroup: no start was seen (local days)", "usage_daily", DAY,
-                 ["workgroup"], ["unattributed_executions", "executions_sum", "unattributed_scanned",
-                                 "unattributed_cost"], "unattributed_executions", 50,
-                 {"unattributed_scanned": BYTES, "unattributed_cost": USD}, {"show_cell_bars": False})),
+                 ["workgroup"], ["executions_sum", "scanned", "cost"], "executions_sum", 50,
+                 {"scanned": BYTES, "cost": USD}, {"show_cell_bars": False},
+                 filters=[where("principal_key", "==", "unattributed")])),
     ]),
     (70, [
         (12, rows("recent", "Recent queries (newest 200)", "query_log", "started_epoch",

@@ -41,13 +41,13 @@ def number(slug, title, dataset, time, metric, form, subtitle="", **more):
     return chart(slug, title, "big_number_total", dataset, time, params, {"metrics": [metric]}, **more)
 
 
-def against_before(slug, title, dataset, time, metric, form, **more):
-    """The number of the span, beside that of the span of equal length before it."""
-    params = {"metric": metric, "y_axis_format": form, "percentDifferenceFormat": "+.0%", "time_compare": ["inherit"],
-              "header_font_size": 0.2, "subheader_font_size": 0.125, "comparison_color_enabled": True,
-              "comparison_color_scheme": "Red", "row_limit": 1}
-    return chart(slug, title, "pop_kpi", dataset, time, params, {"metrics": [metric], "time_offsets": ["inherit"]},
-                 **more)
+def before(slug, title, dataset, time, metric, form, **more):
+    """The number of the span of equal length before this one, and the change since then."""
+    params = {"query_mode": "aggregate", "groupby": [], "all_columns": [], "metrics": [metric], "row_limit": 1,
+              "time_compare": ["inherit"], "comparison_type": "values", "show_cell_bars": False,
+              "column_config": {f"{name} {metric}": {"d3NumberFormat": form, "d3SmallNumberFormat": form}
+                                for name in ("Main", "#", "△")}, "table_timestamp_format": "%Y-%m-%d", "color_pn": False}
+    return chart(slug, title, "table", dataset, time, params, {"metrics": [metric], "time_offsets": ["inherit"]}, **more)
 
 
 def axis(column, grain=None):
