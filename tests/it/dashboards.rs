@@ -72,9 +72,11 @@ fn every_query_of_the_grafana_dashboard_is_valid() {
 }
 
 /// The value of a `key: value` line of YAML as our bundle writes it.
-fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+fn value(line: &str, key: &str) -> Option<String> {
     let line = line.trim_start().trim_start_matches("- ");
-    Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().trim_matches(['\'', '"']))
+    let value = line.strip_prefix(key)?.strip_prefix(':')?.trim();
+    let quoted = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+    Some(quoted.map_or_else(|| value.to_owned(), |value| value.replace("''", "'")))
 }
 
 /// With values of several lines as one.
@@ -95,11 +97,11 @@ fn terms(text: &str) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
     let mut column = None;
     for line in unfolded(text).lines() {
-        column = value(line, "column_name").map(str::to_owned).or(column);
+        column = value(line, "column_name").or(column);
         if let Some(expression) = value(line, "expression") {
             // A column of the view has none of its own.
-            let own = Some(expression).filter(|text| !text.is_empty() && *text != "null");
-            terms.extend(own.map(|text| text.replace("''", "'")).or(column.take()));
+            let own = Some(expression).filter(|text| !text.is_empty() && text != "null");
+            terms.extend(own.or(column.take()));
             column = None;
         }
     }
@@ -112,7 +114,7 @@ fn every_column_of_the_superset_datasets_is_there() {
     let mut views = BTreeSet::new();
     for file in std::fs::read_dir(root().join("superset/datasets/athena_ledger")).expect("datasets") {
         let text = std::fs::read_to_string(file.expect("an entry").path()).expect("text");
-        let view = text.lines().find_map(|line| value(line, "table_name")).expect("a view").to_owned();
+        let view = text.lines().find_map(|line| value(line, "table_name")).expect("a view");
         for term in terms(&text) {
             let sql = format!("SELECT {term} FROM {view}");
             connection.prepare(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
