@@ -1,6 +1,7 @@
 //! The service: it ticks by itself, makes up for what it missed, and ends when it is told to.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,12 +90,17 @@ fn as_a_process_it_says_when_it_is_ready_and_what_each_stage_did_and_ends_at_a_s
     )
     .expect("written");
     let aws = Simulated::start(&["--queries", "20", "--no-quotas"]);
+    // As systemd listens.
+    let told = folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&told).expect("a socket");
+    systemd.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
     let mut process = Command::new(env!("CARGO_BIN_EXE_athena-ledger"))
         .arg("run")
         .current_dir(folder.path())
         .env_clear()
         .env("HOME", folder.path())
         .envs(aws.environment.iter().cloned())
+        .env("NOTIFY_SOCKET", &told)
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
@@ -110,9 +116,16 @@ fn as_a_process_it_says_when_it_is_ready_and_what_each_stage_did_and_ends_at_a_s
         }
     }
     assert_eq!(stages, ["shown", "ready", "collect", "enrich", "rollup", "judge"]);
+    let heard = || {
+        let mut words = [0; 64];
+        let length = systemd.recv(&mut words).expect("a word");
+        String::from_utf8_lossy(&words[..length]).trim().to_owned()
+    };
+    assert_eq!(heard(), "READY=1");
     let id = nix::unistd::Pid::from_raw(i32::try_from(process.id()).expect("a process id"));
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signalled");
     let rest: Vec<String> = lines.collect();
     assert!(process.wait().expect("ended").success());
+    assert_eq!(heard(), "STOPPING=1");
     assert!(rest.last().expect("a last word").contains("stopped"), "{rest:?}");
 }
