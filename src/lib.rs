@@ -15,7 +15,7 @@
 //!    |  engine: what Athena says of up to 50 executions
 //!  TABLE execution(finished), query, touched hours               (store::answers)   <= commit 2, one per batch
 //!    |  touched hours and their days are built again, whole
-//!  TABLES usage_hour, usage_day, usage_month, coverage_hour      (store::rollup)    <= commit 3
+//!  TABLES usage_*, shape_*, top_day, wasted_*, coverage_hour     (store::rollup)    <= commit 3, one per day
 //!    |  rules: facts -> findings                                   (rules: pure)
 //!  TABLES alert, outbox; to_judge cleared                        (store::alerts)    <= commit 4
 //!    |  channel: a message, at least once

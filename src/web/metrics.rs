@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -95,13 +96,35 @@ fn read(reader: &Reader, zone: chrono_tz::Tz) -> Result<Told, StoreError> {
     })
 }
 
+/// What was told last, and of which state of the book.
+#[derive(Debug, Default)]
+pub(super) struct Last(Mutex<Option<(Known, String)>>);
+
+/// Changes with every tick that came to its end, and with deliveries; not in the middle of a tick.
+type Known = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, (u64, u64));
+
+fn state(reader: &Reader) -> Result<Known, StoreError> {
+    let last = reader.ticks(1)?;
+    Ok((reader.rolled_up_at()?, last.first().map(|tick| tick.began_at), reader.outbox()?))
+}
+
 pub(super) async fn metrics(State(book): State<Book>) -> Response {
     let zone = book.config.timezone;
-    match book.read(move |reader| read(reader, zone)).await {
-        Ok(told) => {
-            let mut text = String::new();
-            // Writing to a String cannot fail.
-            let _ = encode(&mut text, &registry(&told));
+    let last = Arc::clone(&book.told);
+    let told = book.read(move |reader| {
+        let state = state(reader)?;
+        let known = last.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, text)) = known.filter(|(known, _)| *known == state) {
+            return Ok(text);
+        }
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &registry(&read(reader, zone)?));
+        *last.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((state, text.clone()));
+        Ok(text)
+    });
+    match told.await {
+        Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text).into_response()
         }

@@ -38,6 +38,7 @@ pub(crate) struct Book {
     config: Arc<Config>,
     clock: Clock,
     guard: Arc<guard::Guard>,
+    told: Arc<metrics::Last>,
     /// Requests that read at the same time: the collector beside them needs its part of the machine.
     looks: Arc<Semaphore>,
 }
@@ -110,7 +111,8 @@ impl Page {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let looks = Arc::new(Semaphore::new(AT_ONCE));
-        let book = Book { path: config.store.path.clone(), config, clock, guard, looks };
+        let told = Arc::default();
+        let book = Book { path: config.store.path.clone(), config, clock, guard, told, looks };
         Ok(Self { listener, router: router(book), address })
     }
 
