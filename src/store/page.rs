@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::domain::selection::Selection;
 
 /// Executions that one request looks at, at most.
-pub(super) const LOOKED_AT: i64 = 40_000;
+pub(super) const LOOKED_AT: i64 = 30_000;
 
 /// A selection as a condition on the numbers of a usage or execution row; `None` selects nothing, because the book
 /// does not know some name of it.

@@ -76,9 +76,12 @@ impl Reader {
 
     /// Executions of `window` that were found after retention had frozen their hour. `scopes`: only these.
     pub fn adjustments(&self, window: Window, scopes: Option<&[ScopeId]>) -> Result<u64, StoreError> {
+        let frozen = self.frozen_before()?;
+        let Some(window) = frozen.and_then(|edge| Window::new(window.start, window.end.min(edge))) else {
+            return Ok(0);
+        };
         let sql = format!(
-            "SELECT count(*) FROM execution WHERE submitted >= ?1 AND submitted < ?2 AND before_ledger = 0
-             AND submitted < (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'frozen_before') {}",
+            "SELECT count(*) FROM execution WHERE submitted >= ?1 AND submitted < ?2 AND before_ledger = 0 {}",
             scope_filter(scopes)
         );
         let bounds = [epoch(window.start), epoch(window.end)];

@@ -219,7 +219,7 @@ pub(super) async fn shape(
         return Ok(message(StatusCode::NOT_FOUND, "No such shape", &text, ""));
     };
     let measures = found.measures;
-    let note = if found.cut { "of 40,000 executions of 1,000 texts at most: there are more" } else { "" };
+    let note = if found.cut { "of 30,000 executions of 1,000 texts at most: there are more" } else { "" };
     let texts = if found.texts > 1_000 { "over 1,000".to_owned() } else { thousands(found.texts) };
     let kpis = vec![
         Kpi::new("Cost", money(&measures), note),

@@ -175,7 +175,7 @@ fn page(view: &View, found: Overview, state: Fresh, at: &str, now: DateTime<Utc>
     }
 }
 
-const CUT: &str = ", of the newest 40,000 executions";
+const CUT: &str = ", of the newest 30,000 executions";
 
 /// What a list of the most expensive may leave out.
 fn top_note(view: &View, cut: bool) -> &'static str {
