@@ -4,9 +4,10 @@ import sqlite3
 # A span is whole UTC days, a row a local day that begins at `day_epoch`. The instant 13 hours into a local day is
 # within the UTC day of the same date from UTC-10 to UTC+13, so the span finds the right local days.
 LOCAL_DAY = ("local_day", "Day (local)", "day_epoch + 46800")
-HOUR_OF_DAY = ("hour_of_day", "Hour (UTC)", "strftime('%H', hour_at)")
-WEEKDAY = ("weekday", "Weekday (UTC)", "CASE strftime('%w', hour_at) WHEN '1' THEN '1 Mon' WHEN '2' THEN '2 Tue' "
-           "WHEN '3' THEN '3 Wed' WHEN '4' THEN '4 Thu' WHEN '5' THEN '5 Fri' WHEN '6' THEN '6 Sat' ELSE '7 Sun' END")
+# From the integers: an hour of text would be written for every row first.
+HOUR_OF_DAY = ("hour_of_day", "Hour (UTC)", "printf('%02d', hour_epoch / 3600 % 24)")
+WEEKDAY = ("weekday", "Weekday (UTC)", "CASE (hour_epoch / 86400 + 4) % 7 WHEN 1 THEN '1 Mon' WHEN 2 THEN '2 Tue' "
+           "WHEN 3 THEN '3 Wed' WHEN 4 THEN '4 Thu' WHEN 5 THEN '5 Fri' WHEN 6 THEN '6 Sat' ELSE '7 Sun' END")
 
 # Wide texts push numbers out of sight.
 ONE_LINE = ("query", "Query", "substr(replace(replace(query_text, char(10), ' '), char(13), ''), 1, 160)")

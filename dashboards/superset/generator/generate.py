@@ -69,7 +69,9 @@ def filters(charts, numbers):
         yield native_filter(key, name, "filter_select",
                             {"datasetUuid": uuid_of("dataset", "usage_daily"), "column": {"name": column}},
                             [numbers[c["slug"]] for c in charts if c["dataset"] in without], {}, multiSelect=True,
-                            defaultToFirstItem=False, searchAllOptions=False, inverseSelection=False)
+                            defaultToFirstItem=False, searchAllOptions=False, inverseSelection=False) | {
+                                # Of those seen of late: all of them would be asked of the whole book.
+                                "time_range": SPAN, "adhoc_filters": []}
 
 
 def main():

@@ -65,7 +65,8 @@ ROWS = [
     (60, [
         (12, rows("top_executions", "Most expensive executions (USD, top 25)", "top_executions_daily", DAY,
                   ["started_at", "principal", "workgroup", "database_name", "scanned_bytes", "cost_usd", "state",
-                   "query_text"], "cost_usd", 25, {"scanned_bytes": BYTES, "cost_usd": USD})),
+                   "query_text"], "cost_usd", 25, {"scanned_bytes": BYTES, "cost_usd": USD},
+                  filters=[where("day_rank", "<=", 100)], about="Of the 100 most expensive ones of each local day.")),
     ]),
     (60, [
         (12, sums("shapes", "Most repeated query shapes and what they cost (USD, local days, all principals, top 25)",
